@@ -1,0 +1,36 @@
+"""The async face: the blocking engine on a thread, cancelled between requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+
+from periferia_link.engine._workers import CancelToken
+
+__all__ = ["on_thread"]
+
+T = TypeVar("T")
+
+
+def _is_cancelled() -> bool:
+    try:
+        anyio.from_thread.check_cancelled()
+    except RuntimeError:  # not on a worker thread of anyio: nobody to cancel us
+        return False
+    except BaseException:  # noqa: BLE001 - the cancellation exception of the event loop in use
+        return True
+    return False
+
+
+async def on_thread(do: Callable[[CancelToken], T]) -> T:
+    """
+    Run *do* on a worker thread; when the awaiting task is cancelled, it stops before the next request.
+
+    The requests in flight are waited for: an outcome that arrives is recorded.
+    """
+    token = CancelToken(_is_cancelled)
+    return await anyio.to_thread.run_sync(do, token, limiter=anyio.CapacityLimiter(1))

@@ -1,0 +1,194 @@
+"""One flow from its cursor to its end: pages, deletions, what was left over, groups, unknown fates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from periferia_link.connectors.base import Connector, Page, Row
+from periferia_link.engine._decide import decide, decide_deleted
+from periferia_link.engine._detect import SeenKeys, changed_rows, raw_digest
+from periferia_link.engine._groups import plan_groups
+from periferia_link.engine._lookups import load_tables
+from periferia_link.engine._resolve import look_at_held, recover, resolve_open
+from periferia_link.engine._session import Session
+from periferia_link.engine._work import Item, Work
+from periferia_link.engine.apply import apply_items
+from periferia_link.engine.context import Context
+from periferia_link.errors import EmptySourceError, ExpiredCursorError, FlowError
+from periferia_link.ledger import PART
+
+__all__ = ["FlowRun"]
+
+_ROUNDS = 8  # leftovers may free other leftovers; more rounds than this never helped
+_PAGE = 500
+_SHRINK = 0.5  # a source that lost more than half of its records is not believed
+
+
+class FlowRun:
+    """Runs one flow once; ``plan`` runs the same code on a scratch ledger and collects instead of writing."""
+
+    def __init__(self, session: Session, connectors: Mapping[str, Connector], patience: float) -> None:
+        self._session = session
+        self._connectors = connectors
+        self._patience = patience
+        self._kind = session.flow.source[1]
+        self._abilities = session.source.supports(self._kind)
+        maps = [session.source.fingerprint(self._kind)]
+        maps += [target.fingerprint(session.flow.target[1]) for target in session.targets.values()]
+        self._fingerprint = session.flow.fingerprint(*maps)
+
+    def run(self) -> None:
+        """
+        Bring the target up to date.
+
+        Raises:
+            FlowError: The run stopped as a whole; what was planned stays in the ledger.
+        """
+        session = self._session
+        cursor, fingerprint, baseline = session.ledger.cursor(session.stream)
+        is_remapped = fingerprint is not None and fingerprint != self._fingerprint
+        if is_remapped and not session.is_planning and session.allowed is None:
+            msg = f"the mapping of flow {session.flow.name} changed since its last run"
+            hint = f"look at 'periferia-link plan {session.flow.name}' and apply that plan: it may touch every record"
+            raise FlowError(msg, hint=hint, report=session.report)
+        session.known_before = session.ledger.records.count(session.stream)
+        tables = load_tables(session, self._connectors)
+        old = session.context
+        session.context = Context(zone=old.zone, today=old.today, tables=tables, twins=old._twins)  # noqa: SLF001
+        if not session.is_planning:
+            recover(session)
+            look_at_held(session)
+        self._wake_parked()
+        self._pull(None if is_remapped else cursor, baseline, force=is_remapped)
+        self._finish()
+
+    def _wake_parked(self) -> None:
+        session = self._session
+        for stream in {session.stream, session.work_stream}:
+            due = session.ledger.desk.due(stream, session.now())
+            if due:
+                with session.ledger.transaction():
+                    session.ledger.records.mark_dirty(stream, [key.split(PART)[0] for key in due])
+
+    # ------------------------------------------------------------------ pages
+
+    def _pull(self, since: str | None, baseline: int | None, *, force: bool) -> None:
+        try:
+            self._pull_from(since, baseline, force=force)
+        except ExpiredCursorError:
+            self._session.report.note("the change feed forgot our place: everything is read again and compared")
+            self._pull_from(None, baseline, force=force)
+
+    def _pull_from(self, since: str | None, baseline: int | None, *, force: bool) -> None:
+        session = self._session
+        seen = SeenKeys()
+        done = 0
+        complete = False
+        for page in session.source.pull(self._kind, since):
+            session.check_lease()
+            done += len(page.rows)
+            seen.add(row.key for row in page.rows)
+            self._page(page, since, force=force)
+            complete = page.is_last and page.is_scan and since is None
+            session.progress("read", done, baseline)
+        if complete:
+            self._absent(seen, baseline)
+
+    def _page(self, page: Page, since: str | None, *, force: bool) -> None:
+        session = self._session
+        value = page.cursor if page.cursor is not None else since
+        if page.is_last and self._abilities.feed == "scan":
+            value = None
+        if force:
+            rows, digests = list(page.rows), self._digests(page.rows)
+        else:
+            rows, digests = changed_rows(session, page.rows, self._abilities)
+        known = session.ledger.records.known(session.stream, [row.key for row in rows]) if rows else {}
+        work = decide(session, rows, digests, known)
+        self._write(work.commit((value, self._fingerprint, None)))
+        if page.deleted:
+            self._write(self._deleted(page.deleted).commit())
+
+    def _digests(self, rows: Iterator[Row] | list[Row] | tuple[Row, ...] | object) -> dict[str, bytes]:
+        if self._abilities.version_covers_fields:
+            return {}
+        return {row.key: raw_digest(row, self._abilities.volatile) for row in rows}  # type: ignore[attr-defined]
+
+    def _write(self, items: list[Item]) -> None:
+        session = self._session
+        if session.is_planning:
+            for item in items:
+                session.report.count({"create": "created", "update": "updated", "delete": "deleted"}.get(item.write.mode, "actions"))
+            return
+        if items and apply_items(session, items):
+            resolve_open(session, patience=0.0)
+
+    # ------------------------------------------------------------------ deletions
+
+    def _deleted(self, keys: object) -> Work:
+        return decide_deleted(self._session, keys)  # type: ignore[arg-type]
+
+    def _absent(self, seen: SeenKeys, baseline: int | None) -> None:
+        """A complete scan lists everything: what the ledger knows and the scan does not is gone."""
+        session = self._session
+        if baseline and baseline >= 10 and len(seen) < baseline * (1 - _SHRINK):
+            msg = f"{session.source.name} lists {len(seen)} {self._kind}, last time {baseline}"
+            hint = "check the rights and filters of the reading user; nothing was deleted"
+            raise EmptySourceError(msg, hint=hint, report=session.report)
+        present = seen.distinct()
+        for keys in session.ledger.records.keys(session.stream):
+            gone = [key for key in keys if hash(key) not in present and PART not in key]
+            if gone:
+                self._write(self._deleted(gone).commit())
+        with session.ledger.transaction():
+            value = session.ledger.cursor(session.stream)[0]
+            session.ledger.set_cursor(session.stream, value, self._fingerprint, len(present))
+
+    # ------------------------------------------------------------------ what was left over
+
+    def _finish(self) -> None:
+        session = self._session
+        for _ in range(_ROUNDS):
+            moved = self._again()
+            if session.flow.is_grouped:
+                moved = self._groups() or moved
+            if not session.is_planning:
+                moved = resolve_open(session, patience=self._patience) or moved
+            if not moved:
+                break
+        if not session.is_planning:
+            with session.ledger.transaction():
+                session.ledger.operations.end_requests()
+
+    def _again(self) -> bool:
+        """Look again at records marked dirty: by key, many at once."""
+        session = self._session
+        moved, after = False, ""
+        while keys := session.ledger.records.dirty(session.stream, _PAGE, after):
+            after = keys[-1]
+            blocked = session.ledger.operations.open_keys(session.stream, keys)
+            wanted = [key for key in keys if key not in blocked]
+            if not wanted:
+                continue
+            rows = {row.key: row for row in session.source.get(self._kind, wanted)}
+            gone = [key for key in wanted if key not in rows]
+            if gone:
+                self._write(self._deleted(gone).commit())
+            found = [rows[key] for key in wanted if key in rows]
+            known = session.ledger.records.known(session.stream, [row.key for row in found])
+            work = decide(session, found, self._digests(found), known)
+            settled = len(found) - len(set(work.later))
+            self._write(work.commit())
+            moved = moved or bool(work.items) or (settled > 0 and bool(work.inserts))
+        return moved
+
+    def _groups(self) -> bool:
+        moved, after = False, ""
+        while True:
+            items, last = plan_groups(self._session, after)
+            if last is None:
+                return moved
+            after = last
+            moved = moved or bool(items)
+            self._session.progress("groups", self._session.report.created)
+            self._write(items)

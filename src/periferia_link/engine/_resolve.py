@@ -1,0 +1,231 @@
+"""Operations of unknown fate: read back, then adopt, issue again, hold or set aside. Also the way back from a crash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from periferia_link.connectors.base import Applied, NotApplied, Row, Write
+from periferia_link.domain import KINDS, Ref
+from periferia_link.engine._outcome import hold_items, settle
+from periferia_link.engine._session import Session
+from periferia_link.engine._work import Item
+from periferia_link.engine.apply import apply_items, owned_values
+from periferia_link.errors import ConfigurationError, OutcomeUnknownError, RecordConflictError, RecordInvalidError
+from periferia_link.ledger.protocol import AMBIGUOUS, HELD, INFLIGHT, PLANNED, Operation
+
+__all__ = ["look_at_held", "recover", "resolve_open"]
+
+_ISSUES = 3  # of one operation: more re-issues of something that never arrives help nobody
+
+
+def recover(session: Session) -> None:
+    """
+    Pick up what an earlier run left: an intent without outcome is a request of unknown fate.
+
+    Raises:
+        FlowError: A system stopped.
+    """
+    inflight = session.ledger.operations.open(session.work_stream, (INFLIGHT,))
+    if inflight:
+        rows = []
+        for op in inflight:
+            sent = session.ledger.operations.sent(op.request) if op.request is not None else None
+            wait = _settle_seconds(session, op)
+            deadline = sent[1] if sent else session.now()
+            rows.append((op.seq, AMBIGUOUS, deadline + wait if wait else 0.0, op.attempt, "the process ended before the answer"))
+        with session.ledger.transaction():
+            session.ledger.operations.reopen(rows)
+    resolve_open(session, patience=0.0)
+
+
+def resolve_open(session: Session, *, patience: float) -> bool:
+    """
+    Settle open operations that are due, waiting at most *patience* seconds for those that are not.
+
+    Returns whether anything happened.
+
+    Raises:
+        FlowError: A system stopped.
+    """
+    moved = False
+    until = session.now() + patience
+    for _ in range(2 * _ISSUES + 2):
+        planned = session.ledger.operations.open(session.work_stream, (PLANNED,))
+        if planned:
+            moved = True
+            apply_items(session, [_item(session, op) for op in planned])
+        waiting = session.ledger.operations.open(session.work_stream, (AMBIGUOUS,))
+        due = [op for op in waiting if (op.not_before or 0.0) <= session.now()]
+        if not due and waiting:
+            first = min(op.not_before or 0.0 for op in waiting)
+            if first > until:
+                break
+            session.check_lease()
+            session.progress("settle", 0, len(waiting))
+            _sleep(session, first - session.now())
+            due = [op for op in waiting if (op.not_before or 0.0) <= session.now()]
+        if not due:
+            break
+        moved = True
+        _read_back(session, [_item(session, op) for op in due])
+    return moved
+
+
+def look_at_held(session: Session) -> None:
+    """Read again what waits for a decision in the target (a draft): taken over, still waiting, or refused there."""
+    held = session.ledger.operations.open(session.work_stream, (HELD,))
+    if held:
+        _read_back(session, [_item(session, op) for op in held], held=True)
+
+
+def _sleep(session: Session, seconds: float) -> None:
+    # short naps: a long wait must keep the lease and hear a cancellation
+    end = session.now() + seconds
+    while session.now() < end:
+        session.clock.sleep(min(20.0, end - session.now()))
+        session.check_lease()
+        with session.ledger.transaction():
+            session.renew_lease()
+
+
+def _settle_seconds(session: Session, op: Operation) -> float:
+    abilities = session.targets[op.system].supports(op.kind)
+    if abilities.create_guard == "server-key" and op.mode != "action":
+        return 0.0
+    return max(abilities.settle_seconds, 0.001)
+
+
+def _item(session: Session, op: Operation) -> Item:
+    model = KINDS.get(op.kind)
+    if model is None:
+        msg = f"the ledger holds an operation on {op.kind}, which no loaded connector defines"
+        raise ConfigurationError(msg, hint="load the connector that brings this kind")
+    extra = json.loads(op.extra) if op.extra else {}
+    is_entity = op.body is not None and op.mode in ("create", "update")
+    entity = model.model_validate_json(op.body) if is_entity and op.body is not None else None
+    if op.fields:
+        fields = frozenset(op.fields.split(","))
+    else:
+        fields = frozenset(entity.model_fields_set & session.owned_fields(model)) if entity is not None else frozenset()
+    ref = Ref(op.system, op.kind, op.target) if op.target is not None else None
+    write = Write(op.create_key, op.mode, ref, entity, fields, op.if_version, op.action)  # type: ignore[arg-type]
+    base = extra["base"].encode() if extra.get("base") else op.body
+    return Item(op.key, write, op.system, op.body, base, extra.get("members"), op.seq, op.attempt)
+
+
+# ---------------------------------------------------------------------- read-backs
+
+
+def _read_back(session: Session, items: Sequence[Item], *, held: bool = False) -> None:
+    groups: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.system, item.write.mode), []).append(item)
+    for (system, mode), mine in groups.items():
+        if mode == "create":
+            _creates(session, system, mine, held=held)
+        elif mode == "update":
+            _updates(session, system, mine)
+        elif mode == "delete":
+            _deletes(session, system, mine)
+        else:
+            error = OutcomeUnknownError(
+                "the answer to this action was lost", hint="look in the system whether it happened, then retry or drop it"
+            )
+            for item in mine:
+                _park(session, item, error)
+
+
+def _creates(session: Session, system: str, items: Sequence[Item], *, held: bool) -> None:
+    connector, kind = session.targets[system], session.flow.target[1]
+    found: dict[str, list[Row]] = {}
+    for row in connector.find(kind, "create_key", [item.write.create_key for item in items]):
+        if row.match is not None:
+            found.setdefault(row.match, []).append(row)
+    missing: list[Item] = []
+    for item in items:
+        rows = found.get(item.write.create_key, [])
+        final = [row for row in rows if row.pending is None]
+        if len(final) == 1:
+            settle(session, [item], [Applied(Ref(system, kind, final[0].key), final[0].version)], recovered=True)
+        elif final:
+            _quarantine(session, item, sorted(row.key for row in final))
+        elif rows:
+            if not held:
+                hold_items(session, [(item, rows[0].pending or "it waits for a decision in the system")])
+        elif held:
+            _park(session, item, RecordInvalidError("what waited for a decision in the system is gone: refused there",
+                  hint="correct the record; it is tried again then"))  # fmt: skip
+        else:
+            missing.append(item)
+    _issue_again(session, missing)
+
+
+def _quarantine(session: Session, item: Item, keys: list[str]) -> None:
+    """Several with one marker: keep the lowest as the link, report, delete nothing: a person reverses the others."""
+    ref = Ref(item.system, session.flow.target[1], keys[0])
+    settle(session, [item], [Applied(ref)], recovered=True)
+    session.report.note(f"{item.key}: {len(keys)} records carry one key: {', '.join(keys)}; {keys[0]} is kept, reverse the others")
+
+
+def _updates(session: Session, system: str, items: Sequence[Item]) -> None:
+    connector, kind = session.targets[system], session.flow.target[1]
+    rows = {row.key: row for row in connector.get(kind, [item.write.ref.id for item in items if item.write.ref])}
+    again: list[Item] = []
+    for item in items:
+        row = rows.get(item.write.ref.id) if item.write.ref else None
+        if row is None or item.write.entity is None:
+            _park(session, item, RecordConflictError(f"{item.write.ref} is gone", hint="it was deleted there meanwhile"))
+            continue
+        there = owned_values(connector.decode(kind, row), item.write.fields)
+        if there == owned_values(item.write.entity, item.write.fields):
+            settle(session, [item], [Applied(Ref(system, kind, row.key), row.version)], recovered=True)
+        else:
+            item.write = item.write._replace(if_version=None)  # read and compared again before it is sent
+            again.append(item)
+    _issue_again(session, again)
+
+
+def _deletes(session: Session, system: str, items: Sequence[Item]) -> None:
+    connector, kind = session.targets[system], session.flow.target[1]
+    rows = {row.key for row in connector.get(kind, [item.write.ref.id for item in items if item.write.ref])}
+    again: list[Item] = []
+    for item in items:
+        if item.write.ref is not None and item.write.ref.id not in rows:
+            settle(session, [item], [Applied(item.write.ref)], recovered=True)
+        else:
+            item.write = item.write._replace(if_version=None)
+            again.append(item)
+    _issue_again(session, again)
+
+
+def _issue_again(session: Session, items: Iterable[Item]) -> None:
+    fresh = []
+    for item in items:
+        if item.attempt >= _ISSUES:
+            note = _note_of(session, item)
+            error = RecordInvalidError(
+                f"sent {item.attempt} times, the system holds nothing of it; last answer: {note}",
+                hint="look at the system's log for the cause; it is tried again at a later run",
+            )
+            _park(session, item, error)
+        else:
+            fresh.append(item)
+    if fresh:
+        with session.ledger.transaction():
+            session.ledger.operations.reopen([(item.seq, PLANNED, None, item.attempt, None) for item in fresh])
+        apply_items(session, fresh)
+
+
+def _note_of(session: Session, item: Item) -> str:
+    for op in session.ledger.operations.open(session.work_stream):
+        if op.seq == item.seq:
+            return op.note or "none"
+    return "none"
+
+
+def _park(session: Session, item: Item, error: RecordInvalidError | RecordConflictError | OutcomeUnknownError) -> None:
+    item.tries = 99
+    if isinstance(error, OutcomeUnknownError):
+        error = RecordInvalidError(error.message, hint=error.hint)
+    settle(session, [item], [NotApplied(error)], recovered=True)

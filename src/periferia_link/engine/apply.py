@@ -1,0 +1,243 @@
+"""Planned operations become requests: intent, one request, outcome; the engine owns chunks, halves and re-issue."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from periferia_link.connectors.base import NotApplied, Outcome, Row, Unknown
+from periferia_link.domain import Entity
+from periferia_link.engine._outcome import Settled, settle
+from periferia_link.engine._session import Session
+from periferia_link.engine._work import Item
+from periferia_link.engine._workers import Workers
+from periferia_link.errors import (
+    ConnectorError,
+    FlowError,
+    LinkError,
+    RecordConflictError,
+    RecordNotFoundError,
+    RejectedError,
+    UnavailableError,
+)
+
+__all__ = ["apply_items"]
+
+_ATTEMPTS = 5  # of one operation in one run, when the system says "later"
+
+
+def apply_items(session: Session, items: Iterable[Item]) -> list[Item]:
+    """
+    Write what a page planned; return the operations whose fate is not known yet.
+
+    Raises:
+        FlowError: A system stopped (credentials, rights, contract); planned work stays in the ledger.
+        LedgerError: An intent or outcome could not be made durable; nothing is sent after that.
+    """
+    unknown: list[Item] = []
+    by_system: dict[str, list[Item]] = {}
+    for item in items:
+        by_system.setdefault(item.system, []).append(item)
+    for system, mine in by_system.items():
+        unknown += _Driver(session, system).run(mine)
+    return unknown
+
+
+class _Driver:
+    """Writes to one system; only this thread touches the ledger, workers do one request each."""
+
+    def __init__(self, session: Session, system: str) -> None:
+        self._session = session
+        self._connector = session.targets[system]
+        self._kind = session.flow.target[1]
+        self._abilities = self._connector.supports(self._kind)
+        self._queue: deque[list[Item]] = deque()
+        self._delayed: list[tuple[float, list[Item]]] = []
+        self._unknown: list[Item] = []
+        self._fatal: ConnectorError | None = None
+
+    def run(self, items: Sequence[Item]) -> list[Item]:
+        self._enqueue(self._with_versions(items))
+        with Workers[list[Item], list[Outcome]](max(1, self._abilities.parallel), self._send) as workers:
+            while self._queue or self._delayed or not workers.is_idle:
+                while self._queue and workers.has_room and self._fatal is None:
+                    chunk = self._queue.popleft()
+                    self._intend(chunk)
+                    workers.start(chunk)
+                if not workers.is_idle:
+                    for chunk, outcomes in workers.finished():
+                        self._after(chunk, settle(self._session, chunk, outcomes))
+                elif self._fatal is not None:
+                    break
+                elif self._delayed:
+                    self._wake()
+        if self._fatal is not None:
+            raise FlowError(str(self._fatal), hint=self._fatal.hint, report=self._session.report) from self._fatal
+        return self._unknown
+
+    # ------------------------------------------------------------------ chunks
+
+    def _enqueue(self, items: Iterable[Item]) -> None:
+        size = max(1, self._abilities.max_batch)
+        run: list[Item] = []
+        for item in items:
+            # one mode a request: its answer is read by one rule
+            if run and (len(run) == size or run[0].write.mode != item.write.mode):
+                self._queue.append(run)
+                run = []
+            run.append(item)
+        if run:
+            self._queue.append(run)
+
+    def _wake(self) -> None:
+        self._delayed.sort(key=lambda pair: pair[0])
+        due, chunk = self._delayed.pop(0)
+        self._session.clock.sleep(max(0.0, due - self._session.now()))
+        self._queue.append(chunk)
+
+    def _intend(self, chunk: list[Item]) -> None:
+        """Make the intent durable; nothing leaves before this commit."""
+        session = self._session
+        session.check_lease()
+        deadline = float(getattr(self._connector, "deadline", 30.0))
+        sent_at = session.now()
+        with session.ledger.transaction():
+            session.renew_lease()
+            session.ledger.operations.intent(
+                [item.seq for item in chunk],
+                run=session.run,
+                stream=session.work_stream,
+                sent_at=sent_at,
+                deadline=sent_at + deadline,
+                epoch=session.lease.epoch if session.lease else 0,
+            )
+        for item in chunk:
+            item.sent_at = sent_at
+            item.attempt += 1
+        session.report.requests += 1
+
+    def _send(self, chunk: list[Item]) -> list[Outcome]:
+        """Send exactly one request; runs on a worker thread and touches no ledger."""
+        try:
+            outcomes = self._connector.write(self._kind, [item.write for item in chunk])
+        except ConnectorError as exc:  # a connector that raises breaks the contract; what it did is not known
+            return [Unknown(exc)] * len(chunk)
+        if len(outcomes) != len(chunk):
+            msg = f"{len(outcomes)} outcomes for {len(chunk)} writes"
+            return [Unknown(UnavailableError(msg, system=self._connector.name))] * len(chunk)
+        return outcomes
+
+    def _after(self, chunk: list[Item], left: Settled) -> None:
+        self._fatal = self._fatal or left.fatal
+        self._unknown += left.unknown
+        self._queue.extend(left.halves)
+        again = [item for item in left.again if item.attempt < _ATTEMPTS]
+        if again:
+            self._delayed.append((left.again_at, again))
+        late = len(left.again) - len(again)
+        if late:
+            self._session.report.count("waiting", late)
+            self._session.report.note(f"{self._connector.name} is not available: {late} records stay planned")
+        if left.reread:
+            self._enqueue(self._with_versions(left.reread, moved=True))
+        self._session.progress("write", self._session.report.writes)
+
+    # ------------------------------------------------------------------ updates: on which version
+
+    def _with_versions(self, items: Iterable[Item], *, moved: bool = False) -> list[Item]:
+        """
+        Give updates and deletes the version they act on, comparing what is there with what we knew.
+
+        Systems without a precondition are read and compared every time; the others only when the version is not
+        known or has moved.
+        """
+        ready: list[Item] = []
+        blind: list[Item] = []
+        for item in items:
+            needs = item.write.mode in ("update", "delete") and (
+                moved or item.write.if_version is None or self._abilities.concurrency == "compare"
+            )
+            (blind if needs else ready).append(item)
+        if not blind:
+            return ready
+        if moved and self._session.allowed is not None:
+            error = RecordConflictError("the target moved since the plan was made", hint="make a new plan")
+            self._refuse([(item, error) for item in blind])
+            return ready
+        ids = [item.write.ref.id for item in blind if item.write.ref]
+        rows = {row.key: row for row in self._connector.get(self._kind, ids)}
+        refused: list[tuple[Item, LinkError]] = []
+        for item in blind:
+            row = rows.get(item.write.ref.id) if item.write.ref else None
+            try:
+                if row is None:
+                    if item.write.mode == "update":
+                        msg = f"{item.write.ref} is gone"
+                        raise RecordNotFoundError(msg, hint="it was deleted there; restore it, or delete the source record")
+                    ready.append(item)
+                elif self._reconcile(item, row):
+                    ready.append(item)
+            except RejectedError as exc:
+                refused.append((item, exc))
+        self._refuse(refused)
+        return sorted(ready, key=lambda item: item.seq)
+
+    def _reconcile(self, item: Item, row: Row) -> bool:
+        """Three-way: what we wrote last, what is there, what we want. Returns whether a write is left."""
+        version = row.version if self._abilities.concurrency == "precondition" else None
+        if item.write.mode == "delete" or item.write.entity is None:
+            item.write = item.write._replace(if_version=version)
+            return True
+        there = owned_values(self._connector.decode(self._kind, row), item.write.fields)
+        wanted = owned_values(item.write.entity, item.write.fields)
+        before = _base_of(self._session, item)
+        send, foreign = set(), []
+        for name, value in wanted.items():
+            if there.get(name) == value:
+                continue
+            if name in before and there.get(name) != before[name]:
+                foreign.append(name)
+            send.add(name)
+        policy = self._session.flow.on_conflict
+        if foreign and policy == "review":
+            msg = f"{', '.join(sorted(foreign))} changed on both sides"
+            raise RecordConflictError(msg, hint="decide which side is right, then run again")
+        if policy == "target":
+            send -= set(foreign)
+        if foreign:
+            self._session.report.note(f"{item.key}: {', '.join(sorted(foreign))} changed on both sides, {policy} wins")
+        if not send:
+            self._already(item, row)
+            return False
+        item.write = item.write._replace(fields=frozenset(send), if_version=version)
+        return True
+
+    def _already(self, item: Item, row: Row) -> None:
+        """The target holds the wanted values: nothing to send."""
+        session = self._session
+        with session.ledger.transaction():
+            session.ledger.records.linked(
+                [(0, item.system, row.key, row.version, item.base, session.work_stream, item.key)]
+            )
+            session.ledger.operations.close([item.seq])
+        session.report.count("unchanged")
+
+    def _refuse(self, refused: Sequence[tuple[Item, LinkError]]) -> None:
+        for item, error in refused:
+            assert isinstance(error, ConnectorError)  # noqa: S101 - only rejections come here
+            item.tries = 99
+            settle(self._session, [item], [NotApplied(error)])
+
+
+def owned_values(entity: Entity, names: Iterable[str]) -> dict[str, Any]:
+    """Return fields as JSON values, for comparing."""
+    found: dict[str, Any] = json.loads(entity.model_dump_json(include=set(names)))
+    return found
+
+
+def _base_of(session: Session, item: Item) -> dict[str, Any]:
+    known = session.ledger.records.known(session.work_stream, [item.key]).get(item.key)
+    found: dict[str, Any] = json.loads(known.base) if known is not None and known.base else {}
+    return found

@@ -1,0 +1,176 @@
+"""Source records, groups and their members."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from periferia_link.ledger.protocol import Known
+
+__all__ = ["PART", "Records", "in_list"]
+
+PART = "\x1f"
+"""Stands between the key of a record and the name of one of the several things that it became."""
+
+_CHUNK = 500  # SQLite takes 32,766 variables; 500 is where the look-up cost per key is lowest (measured)
+
+
+def in_list(size: int) -> str:
+    """Return ``?,?,…`` for a look-up by key list."""
+    return ",".join("?" * size)
+
+
+class Records:
+    """Rows of ``record`` and ``member``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def _select(self, columns: str, stream: int, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(keys), _CHUNK):
+            part = keys[start : start + _CHUNK]
+            yield from self._db.execute(
+                f"SELECT {columns} FROM record WHERE stream=? AND key IN ({in_list(len(part))})",  # noqa: S608
+                (stream, *part),
+            )
+
+    def versions(self, stream: int, keys: Sequence[str]) -> dict[str, str | None]:
+        """Return key → remembered version."""
+        return dict(self._select("key, version", stream, keys))
+
+    def raws(self, stream: int, keys: Sequence[str]) -> dict[str, tuple[str | None, bytes | None]]:
+        """Return key → (version, hash of the raw row)."""
+        return {key: (version, raw) for key, version, raw in self._select("key, version, raw", stream, keys)}
+
+    def known(self, stream: int, keys: Sequence[str]) -> dict[str, Known]:
+        """Return key → all that is remembered."""
+        columns = "key, version, raw, state, system, target, target_version, base"
+        return {row[0]: Known(*row[1:]) for row in self._select(columns, stream, keys)}
+
+    def insert(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Write (stream, key, version, raw, state, system, target, target_version, base); an older row is replaced."""
+        self._db.executemany(
+            "INSERT INTO record (stream, key, version, raw, state, system, target, target_version, base)"
+            " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (stream, key) DO UPDATE SET version=excluded.version,"
+            " raw=excluded.raw, state=excluded.state, system=excluded.system, target=excluded.target,"
+            " target_version=excluded.target_version, base=excluded.base, dirty=0",
+            rows,
+        )
+
+    def seen_again(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Update (version, raw, stream, key) of rows whose content is unchanged."""
+        self._db.executemany("UPDATE record SET version=?, raw=?, dirty=0 WHERE stream=? AND key=?", rows)
+
+    def linked(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Note an effect: (state, system, target, target_version, base or NULL to keep, stream, key)."""
+        self._db.executemany(
+            "UPDATE record SET state=?, system=?, target=?, target_version=?, base=coalesce(?, base)"
+            " WHERE stream=? AND key=?",
+            rows,
+        )
+
+    def set_state(self, stream: int, keys: Iterable[str], state: int) -> None:
+        """Set the state of records."""
+        self._db.executemany(
+            "UPDATE record SET state=? WHERE stream=? AND key=?", ((state, stream, key) for key in keys)
+        )
+
+    def drop(self, stream: int, keys: Iterable[str]) -> None:
+        """Forget records that are gone on both sides."""
+        gone = [(stream, key) for key in keys]
+        self._db.executemany("DELETE FROM record WHERE stream=? AND key=?", gone)
+        self._db.executemany("DELETE FROM depends WHERE stream=? AND key=?", gone)
+        self._db.executemany("DELETE FROM parked WHERE stream=? AND key=?", gone)
+        self._db.executemany("DELETE FROM review WHERE stream=? AND key=?", gone)
+
+    def count(self, stream: int) -> int:
+        """Return how many records of the stream are known."""
+        return int(self._db.execute("SELECT count(*) FROM record WHERE stream=?", (stream,)).fetchone()[0])
+
+    def keys(self, stream: int) -> Iterator[list[str]]:
+        """Yield all keys in lists, in key order, without keeping a cursor open over writes."""
+        last = ""
+        while True:
+            found = [
+                row[0]
+                for row in self._db.execute(
+                    "SELECT key FROM record WHERE stream=? AND key>? ORDER BY key LIMIT 5000", (stream, last)
+                )
+            ]
+            if not found:
+                return
+            yield found
+            last = found[-1]
+
+    def parts(self, stream: int, key: str) -> list[str]:
+        """Return the keys of the parts that one record became (see ``PART``)."""
+        found = self._db.execute(
+            "SELECT key FROM record WHERE stream=? AND key>? AND key<?", (stream, key + PART, key + chr(ord(PART) + 1))
+        )
+        return [row[0] for row in found]
+
+    def dirty(self, stream: int, limit: int, after: str = "") -> list[str]:
+        """Return keys that must be looked at again, in key order."""
+        found = self._db.execute(
+            "SELECT key FROM record WHERE dirty AND stream=? AND key>? ORDER BY key LIMIT ?", (stream, after, limit)
+        )
+        return [row[0] for row in found]
+
+    def mark_dirty(self, stream: int, keys: Iterable[str]) -> None:
+        """Ask to look at records again, whatever their version; an unknown one is noted."""
+        self._db.executemany(
+            "INSERT INTO record (stream, key, dirty) VALUES (?,?,1) ON CONFLICT (stream, key) DO UPDATE SET dirty=1",
+            ((stream, key) for key in keys),
+        )
+
+    def clean(self, stream: int, keys: Iterable[str]) -> None:
+        """Take the mark away."""
+        self._db.executemany("UPDATE record SET dirty=0 WHERE stream=? AND key=?", ((stream, key) for key in keys))
+
+    # ------------------------------------------------------------------ members of groups
+
+    def set_members(self, rows: Iterable[tuple[int, str, str, str | None]]) -> None:
+        """Write what (stream, group, key) should contribute now; ``None`` means nothing any more."""
+        self._db.executemany(
+            "INSERT INTO member (stream, grp, key, desired) VALUES (?,?,?,?)"
+            " ON CONFLICT (stream, grp, key) DO UPDATE SET desired=excluded.desired",
+            rows,
+        )
+
+    def member_groups(self, stream: int, keys: Sequence[str]) -> dict[str, set[str]]:
+        """Return key → groups that it contributes to, or did."""
+        groups: dict[str, set[str]] = {}
+        for start in range(0, len(keys), _CHUNK):
+            part = keys[start : start + _CHUNK]
+            rows = self._db.execute(
+                f"SELECT key, grp FROM member WHERE stream=? AND key IN ({in_list(len(part))})",  # noqa: S608
+                (stream, *part),
+            )
+            for key, group in rows:
+                groups.setdefault(key, set()).add(group)
+        return groups
+
+    def members(self, stream: int, group: str) -> list[tuple[str, str | None, str | None]]:
+        """Return (key, desired, posted) of a group."""
+        return self._db.execute(
+            "SELECT key, desired, posted FROM member WHERE stream=? AND grp=? ORDER BY key", (stream, group)
+        ).fetchall()
+
+    def posted(self, stream: int, group: str, target: str | None) -> None:
+        """Count one posting of a group; its number is part of the next create key."""
+        self._db.execute(
+            "UPDATE record SET version=CAST(coalesce(version, '0') AS INTEGER) + 1, state=0, target=? WHERE stream=?"
+            " AND key=?",
+            (target, stream, group),
+        )
+
+    def members_posted(self, stream: int, group: str, posted: Mapping[str, str | None]) -> None:
+        """Note what a posting holds of each member; members with neither side left are forgotten."""
+        self._db.executemany(
+            "UPDATE member SET posted=? WHERE stream=? AND grp=? AND key=?",
+            [(value, stream, group, key) for key, value in posted.items()],
+        )
+        self._db.execute(
+            "DELETE FROM member WHERE stream=? AND grp=? AND desired IS NULL AND posted IS NULL", (stream, group)
+        )

@@ -1,0 +1,111 @@
+"""The SQLite schema of the ledger, its version, and how an older file becomes the current one."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from periferia_link.errors import LedgerCorruptError, LedgerVersionError
+
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "prepare"]
+
+APPLICATION_ID = 0x504C4E4B  # "PLNK": tells our file from any other SQLite file
+SCHEMA_VERSION = 1
+
+_VERSION_1 = """
+CREATE TABLE instance (name TEXT PRIMARY KEY, system_id TEXT NOT NULL) WITHOUT ROWID;
+
+-- integer ids keep the keys of the big tables short
+CREATE TABLE stream (id INTEGER PRIMARY KEY, flow TEXT NOT NULL, part TEXT NOT NULL, UNIQUE (flow, part));
+CREATE TABLE cursor (stream INTEGER PRIMARY KEY, value TEXT, fingerprint TEXT, baseline INTEGER);
+
+-- one row a source record (or group), target and base are filled when its effect is known
+CREATE TABLE record (
+  stream INTEGER NOT NULL, key TEXT NOT NULL, version TEXT, raw BLOB, state INTEGER NOT NULL DEFAULT 0,
+  system TEXT, target TEXT, target_version TEXT, base BLOB, dirty INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (stream, key)) WITHOUT ROWID;
+CREATE INDEX record_dirty ON record (stream, key) WHERE dirty;
+
+-- what each member of a group should contribute, and what the postings so far hold of it
+CREATE TABLE member (
+  stream INTEGER NOT NULL, grp TEXT NOT NULL, key TEXT NOT NULL, desired TEXT, posted TEXT,
+  PRIMARY KEY (stream, grp, key)) WITHOUT ROWID;
+CREATE INDEX member_key ON member (stream, key);
+
+-- open operations only: they leave with their outcome
+CREATE TABLE operation (
+  seq INTEGER PRIMARY KEY, stream INTEGER NOT NULL, key TEXT NOT NULL, mode TEXT NOT NULL, create_key TEXT NOT NULL,
+  system TEXT NOT NULL, kind TEXT NOT NULL, target TEXT, if_version TEXT, action TEXT, fields TEXT, body BLOB,
+  extra TEXT, state INTEGER NOT NULL DEFAULT 0, request INTEGER, not_before REAL, attempt INTEGER NOT NULL DEFAULT 0,
+  note TEXT);
+CREATE UNIQUE INDEX operation_link ON operation (stream, key);
+CREATE UNIQUE INDEX operation_target ON operation (system, kind, target) WHERE target IS NOT NULL;
+CREATE TABLE request (
+  id INTEGER PRIMARY KEY, run INTEGER NOT NULL, stream INTEGER NOT NULL, sent_at REAL NOT NULL,
+  deadline REAL NOT NULL, epoch INTEGER NOT NULL);
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY, run INTEGER NOT NULL, flow TEXT NOT NULL, at REAL NOT NULL, actor TEXT NOT NULL,
+  planned_by TEXT, mode TEXT NOT NULL, bodies BLOB, applied INTEGER NOT NULL, refused INTEGER NOT NULL,
+  unknown INTEGER NOT NULL, detail TEXT);
+
+CREATE TABLE identity (ref TEXT PRIMARY KEY, cluster INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX identity_cluster ON identity (cluster);
+CREATE TABLE edge (
+  a TEXT NOT NULL, b TEXT NOT NULL, relation TEXT NOT NULL, flow TEXT, PRIMARY KEY (a, b, relation)) WITHOUT ROWID;
+CREATE INDEX edge_back ON edge (b);
+CREATE TABLE depends (
+  stream INTEGER NOT NULL, key TEXT NOT NULL, upon TEXT NOT NULL, PRIMARY KEY (stream, key, upon)) WITHOUT ROWID;
+CREATE INDEX depends_upon ON depends (upon);
+-- match columns of the target side, a key that starts with '?' is a create still under way
+CREATE TABLE candidate (
+  stream INTEGER NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL,
+  PRIMARY KEY (stream, field, value, key)) WITHOUT ROWID;
+CREATE INDEX candidate_key ON candidate (stream, key);
+
+CREATE TABLE parked (
+  stream INTEGER NOT NULL, key TEXT NOT NULL, error TEXT NOT NULL, reason TEXT NOT NULL, next_step TEXT,
+  since REAL NOT NULL, attempts INTEGER NOT NULL, retry_at REAL, body BLOB, PRIMARY KEY (stream, key)) WITHOUT ROWID;
+CREATE TABLE review (
+  stream INTEGER NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL, candidates TEXT NOT NULL, since REAL NOT NULL,
+  verdict TEXT, PRIMARY KEY (stream, key)) WITHOUT ROWID;
+CREATE TABLE lease (
+  flow TEXT NOT NULL, partition TEXT NOT NULL, owner TEXT NOT NULL, epoch INTEGER NOT NULL, since REAL NOT NULL,
+  expires REAL NOT NULL, PRIMARY KEY (flow, partition)) WITHOUT ROWID;
+CREATE TABLE run (
+  id INTEGER PRIMARY KEY, flow TEXT NOT NULL, actor TEXT NOT NULL, started REAL NOT NULL, ended REAL, result TEXT);
+"""
+
+# version -> statements that bring a file of the version before to it
+_STEPS: dict[int, str] = {1: _VERSION_1}
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """
+    Create the schema, or bring an older one up to date in one transaction.
+
+    Raises:
+        LedgerVersionError: A newer library wrote the file.
+        LedgerCorruptError: The file is another application's database.
+    """
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found == SCHEMA_VERSION:
+        return
+    if found > SCHEMA_VERSION:
+        msg = f"the ledger has schema {found}, this library knows {SCHEMA_VERSION}"
+        raise LedgerVersionError(msg, hint="upgrade periferia-link; nothing was changed")
+    if found == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        msg = "the file is a database of another application"
+        raise LedgerCorruptError(msg, hint="name another file under [ledger] path")
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        # another process may have come first while we waited for the lock
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        for version in range(found + 1, SCHEMA_VERSION + 1):
+            for statement in _STEPS[version].split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,268 @@
+"""What the engine asks of its memory; a dialect file answers it (SQLite now)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final, NamedTuple, Protocol
+
+from periferia_link.domain import Ref
+
+__all__ = [
+    "AMBIGUOUS",
+    "FOLLOWER",
+    "HELD",
+    "INFLIGHT",
+    "OK",
+    "PARKED",
+    "PLANNED",
+    "REVIEW",
+    "SKIPPED",
+    "WAITING",
+    "Held",
+    "Known",
+    "Ledger",
+    "Operation",
+    "Parked",
+    "Review",
+]
+
+# states of an open operation
+PLANNED: Final = 0
+INFLIGHT: Final = 1
+AMBIGUOUS: Final = 2
+HELD: Final = 3  # the effect exists and does not count yet: a draft that waits for approval
+
+# states of a record
+OK: Final = 0
+WAITING: Final = 1
+PARKED: Final = 2
+REVIEW: Final = 3
+SKIPPED: Final = 4
+FOLLOWER: Final = 5  # linked to a target that another record writes
+
+
+class Known(NamedTuple):
+    """What the ledger remembers of one source record (or group)."""
+
+    version: str | None
+    raw: bytes | None
+    state: int
+    system: str | None
+    target: str | None
+    target_version: str | None
+    base: bytes | None
+
+
+class Operation(NamedTuple):
+    """An open operation: planned, in flight, ambiguous or held. ``not_before`` is seconds since the epoch."""
+
+    seq: int
+    stream: int
+    key: str
+    mode: str
+    create_key: str
+    system: str
+    kind: str
+    target: str | None
+    if_version: str | None
+    action: str | None
+    fields: str | None
+    body: bytes | None
+    extra: str | None
+    state: int
+    request: int | None
+    not_before: float | None
+    attempt: int
+    note: str | None
+
+
+class Parked(NamedTuple):
+    """A record that could not be written, and what to do; times are seconds since the epoch."""
+
+    flow: str
+    key: str
+    error: str
+    reason: str
+    next_step: str | None
+    since: float
+    attempts: int
+    retry_at: float | None
+
+
+class Review(NamedTuple):
+    """A record that a person must decide on; ``candidates`` are ids on the target side."""
+
+    flow: str
+    key: str
+    reason: str
+    candidates: Sequence[str]
+    since: float
+    verdict: str | None
+
+
+class Held(NamedTuple):
+    """A lease: who works on a flow; ``epoch`` fences a runner that comes back after its lease ran out."""
+
+    flow: str
+    partition: str
+    owner: str
+    epoch: int
+    since: float
+    expires: float
+
+
+class _Records(Protocol):
+    def versions(self, stream: int, keys: Sequence[str]) -> dict[str, str | None]: ...
+    def raws(self, stream: int, keys: Sequence[str]) -> dict[str, tuple[str | None, bytes | None]]: ...
+    def known(self, stream: int, keys: Sequence[str]) -> dict[str, Known]: ...
+    def insert(self, rows: Iterable[tuple[Any, ...]]) -> None: ...
+    def seen_again(self, rows: Iterable[tuple[Any, ...]]) -> None: ...
+    def linked(self, rows: Iterable[tuple[Any, ...]]) -> None: ...
+    def set_state(self, stream: int, keys: Iterable[str], state: int) -> None: ...
+    def drop(self, stream: int, keys: Iterable[str]) -> None: ...
+    def count(self, stream: int) -> int: ...
+    def keys(self, stream: int) -> Iterator[list[str]]: ...
+    def parts(self, stream: int, key: str) -> list[str]: ...
+    def dirty(self, stream: int, limit: int, after: str = "") -> list[str]: ...
+    def mark_dirty(self, stream: int, keys: Iterable[str]) -> None: ...
+    def clean(self, stream: int, keys: Iterable[str]) -> None: ...
+    def set_members(self, rows: Iterable[tuple[int, str, str, str | None]]) -> None: ...
+    def member_groups(self, stream: int, keys: Sequence[str]) -> dict[str, set[str]]: ...
+    def members(self, stream: int, group: str) -> list[tuple[str, str | None, str | None]]: ...
+    def posted(self, stream: int, group: str, target: str | None) -> None: ...
+    def members_posted(self, stream: int, group: str, posted: Mapping[str, str | None]) -> None: ...
+
+
+class _Operations(Protocol):
+    def plan(self, rows: Sequence[tuple[Any, ...]]) -> list[int]: ...
+    def intent(self, seqs: Sequence[int], *, run: int, stream: int, sent_at: float, deadline: float, epoch: int) -> int: ...
+    def close(self, seqs: Iterable[int]) -> None: ...
+    def reopen(self, rows: Iterable[tuple[int, int, float | None, int, str | None]]) -> None: ...
+    def open(self, stream: int, states: Sequence[int] = ...) -> list[Operation]: ...
+    def open_keys(self, stream: int, keys: Sequence[str]) -> set[str]: ...
+    def open_targets(self, system: str, kind: str, targets: Sequence[str]) -> set[str]: ...
+    def sent(self, request: int) -> tuple[float, float] | None: ...
+    def end_requests(self) -> None: ...
+
+
+class _Links(Protocol):
+    def same(self, pairs: Sequence[tuple[str, str]]) -> None: ...
+    def separate(self, ref: Ref) -> None: ...
+    def twin(self, ref: Ref, system: str, kind: str) -> list[Ref]: ...
+    def taken(self, refs: Sequence[Ref], system: str, kind: str) -> dict[Ref, Ref]: ...
+    def edges(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None: ...
+    def edges_of(self, ref: Ref) -> list[tuple[Ref, str, Ref]]: ...
+    def depend(self, stream: int, upon: Mapping[str, Iterable[str]]) -> None: ...
+    def touch(self, upon: Iterable[str]) -> int: ...
+    def touch_links(self, refs: Iterable[str]) -> None: ...
+    def index(self, stream: int, rows: Iterable[tuple[str, str, str]]) -> None: ...
+    def unindex(self, stream: int, keys: Iterable[str]) -> None: ...
+    def candidates(self, stream: int, field: str, values: Sequence[str]) -> dict[str, list[str]]: ...
+    def indexed_keys(self, stream: int) -> list[str]: ...
+    def indexed_fields(self, stream: int, keys: Sequence[str]) -> dict[str, dict[str, str]]: ...
+
+
+class _Desk(Protocol):
+    def park(self, rows: Iterable[tuple[Any, ...]]) -> None: ...
+    def unpark(self, stream: int, keys: Iterable[str]) -> None: ...
+    def parked(self, flow: str | None = None) -> list[Parked]: ...
+    def due(self, stream: int, now: float) -> list[str]: ...
+    def review(self, rows: Iterable[tuple[int, str, str, str, float]]) -> None: ...
+    def reviews(self, flow: str | None = None) -> list[Review]: ...
+    def decide(self, stream: int, key: str, verdict: str) -> None: ...
+    def verdicts(self, stream: int) -> dict[str, str]: ...
+    def close_reviews(self, stream: int, keys: Iterable[str]) -> None: ...
+
+
+class _Leases(Protocol):
+    def take(self, flow: str, owner: str, *, now: float, seconds: float, partition: str = "") -> Held: ...
+    def renew(self, lease: Held, *, now: float, seconds: float) -> Held: ...
+    def release(self, lease: Held) -> None: ...
+    def held(self) -> list[Held]: ...
+
+
+class Ledger(Protocol):
+    """
+    Durable memory of the engine; only the driver thread touches it.
+
+    Everything between ``with ledger.transaction():`` becomes durable together or not at all.
+    """
+
+    @property
+    def records(self) -> _Records:
+        """Source records, groups and their members."""
+        ...
+
+    @property
+    def operations(self) -> _Operations:
+        """Open operations."""
+        ...
+
+    @property
+    def links(self) -> _Links:
+        """Identity, edges, dependencies, match candidates."""
+        ...
+
+    @property
+    def desk(self) -> _Desk:
+        """What waits for a person: parked and review."""
+        ...
+
+    @property
+    def leases(self) -> _Leases:
+        """Who works on which flow."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """
+        Open a write transaction; commit at its end, roll back on any exception.
+
+        Raises:
+            LedgerBusyError: Another process holds the ledger for too long.
+        """
+        ...
+
+    def bind_system(self, name: str, system_id: str) -> None:
+        """
+        Remember which installation an instance name means.
+
+        Raises:
+            WrongSystemError: The name was another installation before.
+        """
+        ...
+
+    def stream(self, flow: str, part: str) -> int:
+        """Return the integer id of a stream, made on first use."""
+        ...
+
+    def cursor(self, stream: int) -> tuple[str | None, str | None, int | None]:
+        """Return (cursor, mapping fingerprint, rows at the last complete scan)."""
+        ...
+
+    def set_cursor(self, stream: int, value: str | None, fingerprint: str | None, baseline: int | None) -> None:
+        """Move the cursor; called inside the page transaction."""
+        ...
+
+    def begin_run(self, flow: str, actor: str, now: float) -> int:
+        """Note that a run starts and return its number."""
+        ...
+
+    def end_run(self, run: int, now: float, result: str) -> None:
+        """Note how a run ended (JSON)."""
+        ...
+
+    def audit(self, row: tuple[Any, ...]) -> None:
+        """Append who did what: inside the outcome transaction."""
+        ...
+
+    def scratch(self) -> AbstractContextManager[Ledger]:
+        """Return a private, temporary copy: plans are made on it and forgotten."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+OnIo = Callable[[str], None]

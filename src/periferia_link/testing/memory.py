@@ -1,0 +1,312 @@
+"""A whole system in memory: full capabilities, for scripts, tests and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from periferia_link.connectors.base import (
+    Applied,
+    Capabilities,
+    Connector,
+    NotApplied,
+    Outcome,
+    Page,
+    Row,
+    SystemInfo,
+    Unknown,
+    Write,
+)
+from periferia_link.domain import Entity, Ref
+from periferia_link.errors import (
+    ConfigurationError,
+    ConnectorError,
+    OutcomeUnknownError,
+    RecordConflictError,
+    RecordInvalidError,
+    RecordNotFoundError,
+    ThrottledError,
+)
+
+__all__ = ["MemoryConnector"]
+
+Fault = Literal["lost-before", "lost-after", "refuse", "throttle"]
+
+
+class MemoryConnector(Connector):
+    """
+    Records in a dictionary behind the five verbs: delta feed, deletions, chosen keys, preconditions, batches.
+
+    Args:
+        name: Instance name.
+
+        kinds: Entity classes that the system holds.
+
+        records: Entities that are there from the start; those with a ``ref`` keep its id, the others get a number.
+
+        page_size: Rows a page.
+
+        guard: What protects creates: ``server-key``, ``marker`` (a stored key that is searched), ``none``.
+
+        feed: ``delta`` reports changes and deletions, ``scan`` lists everything every time.
+
+        max_batch: Writes in one request.
+
+        is_atomic: Whether one refusal refuses the whole request.
+
+        system_id: Identity of the installation.
+    """
+
+    product: ClassVar[str] = "memory"
+
+    def __init__(
+        self,
+        name: str,
+        kinds: Iterable[type[Entity]],
+        records: Iterable[Entity] = (),
+        *,
+        page_size: int = 500,
+        guard: Literal["server-key", "marker", "none"] = "server-key",
+        feed: Literal["delta", "scan"] = "delta",
+        max_batch: int = 1000,
+        is_atomic: bool = False,
+        parallel: int = 1,
+        system_id: str | None = None,
+    ) -> None:
+        self.name = name
+        self.deadline = 30.0
+        self._models = {model.kind(): model for model in kinds}
+        self._page_size = page_size
+        self._system_id = system_id or f"memory-{name}"
+        self._rows: dict[str, dict[str, tuple[int, bytes]]] = {kind: {} for kind in self._models}
+        self._gone: dict[str, dict[str, int]] = {kind: {} for kind in self._models}
+        self._keys: dict[tuple[str, str], list[str]] = {}
+        self._counter = 0
+        self._faults: list[Fault] = []
+        self.requests: list[tuple[str, list[Write]]] = []
+        """Every write request that arrived: (kind, writes)."""
+        abilities = Capabilities(
+            feed=feed,
+            version_covers_fields=True,
+            reports_deletions=feed == "delta",
+            writes=frozenset({"create", "update", "delete"}),
+            create_guard=guard,
+            concurrency="precondition",
+            max_batch=max_batch,
+            is_atomic=is_atomic,
+            parallel=parallel,
+            find_fields=frozenset({"code", "name"}),
+        )
+        self._capabilities = dict.fromkeys(self._models, abilities)
+        for entity in records:
+            self.put(entity)
+
+    # ------------------------------------------------------------------ for tests: what a person does in that system
+
+    def put(self, entity: Entity) -> Ref:
+        """Store *entity* as a person would; returns its ref."""
+        kind = entity.kind()
+        key = entity.ref.id if entity.ref else str(len(self._rows[kind]) + len(self._gone[kind]) + 1)
+        self._store(kind, key, _body(entity))
+        return Ref(self.name, kind, key)
+
+    def change(self, ref: Ref, **fields: Any) -> None:
+        """Change fields of a record as a person would."""
+        body = from_json(self._rows[ref.kind][ref.id][1])
+        model = self._models[ref.kind]
+        merged = model.model_validate({**body, **fields})
+        self._store(ref.kind, ref.id, _body(merged))
+
+    def drop(self, ref: Ref) -> None:
+        """Delete a record as a person would."""
+        del self._rows[ref.kind][ref.id]
+        self._counter += 1
+        self._gone[ref.kind][ref.id] = self._counter
+
+    def holds(self, kind: str) -> list[Any]:
+        """Return every record of *kind*, decoded, in key order."""
+        return [self.decode(kind, self._row(kind, key)) for key in sorted(self._rows[kind])]
+
+    def fail(self, *faults: Fault) -> None:
+        """
+        Queue faults for the next write requests.
+
+        ``lost-before``: no answer, nothing done; ``lost-after``: no answer, all done; ``refuse``: refused whole;
+        ``throttle``: asked to wait a second.
+        """
+        self._faults.extend(faults)
+
+    # ------------------------------------------------------------------ the five verbs
+
+    @property
+    def capabilities(self) -> Mapping[str, Capabilities]:
+        """What works, by kind."""
+        return self._capabilities
+
+    def check(self) -> SystemInfo:
+        """
+        Say who we are.
+
+        Raises:
+            ConnectorError: Never; a memory is always there.
+        """
+        return SystemInfo(system_id=self._system_id, product=self.product, version="1", identity="memory")
+
+    def pull(self, kind: str, since: str | None = None) -> Iterator[Page]:
+        """
+        List records, or what changed since a cursor.
+
+        Raises:
+            ConfigurationError: The kind is not held.
+        """
+        feed = self.supports(kind).feed
+        rows = self._rows[kind]
+        after = int(since) if since else 0
+        if since is None or feed == "scan":
+            keys, gone = list(rows), []
+        else:
+            keys = [key for key, (number, _) in rows.items() if number > after]
+            gone = [key for key, number in self._gone[kind].items() if number > after]
+        cursor = str(self._counter) if feed == "delta" else None
+        size = self._page_size
+        starts = range(0, len(keys), size) or range(1)
+        for start in starts:
+            is_last = start + size >= len(keys)
+            page = [self._row(kind, key) for key in keys[start : start + size] if key in rows]
+            yield Page(page, gone if is_last else (), cursor if is_last else None, is_last, since is None)
+
+    def decode(self, kind: str, row: Row) -> Entity:
+        """
+        Make the entity of a row.
+
+        Raises:
+            RecordInvalidError: The row does not fit the model.
+        """
+        assert isinstance(row.body, bytes)  # noqa: S101 - this connector stores bytes
+        try:
+            values = from_json(row.body)
+            values["ref"], values["version"] = (self.name, kind, row.key), row.version
+            return self._models[kind].model_validate(values)
+        except ValidationError as exc:
+            first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            msg = f"{kind} {row.key}: {where}: {first['msg']}"
+            raise RecordInvalidError(msg, system=self.name, hint=f"correct {where} there") from None
+        except ValueError as exc:
+            msg = f"{kind} {row.key} is not readable"
+            raise RecordInvalidError(msg, system=self.name, hint="correct the record there") from exc
+
+    def get(self, kind: str, ids: Sequence[str]) -> list[Row]:
+        """
+        Read records by id.
+
+        Raises:
+            ConfigurationError: The kind is not held.
+        """
+        self.supports(kind)
+        return [self._row(kind, key) for key in ids if key in self._rows[kind]]
+
+    def find(self, kind: str, field: str, values: Sequence[str]) -> list[Row]:
+        """
+        Read records by a field or by ``create_key``.
+
+        Raises:
+            ConfigurationError: The kind is not held.
+        """
+        self.supports(kind)
+        if field == "create_key":
+            return [
+                self._row(kind, key)._replace(match=value)
+                for value in values
+                for key in self._keys.get((kind, value), ())
+                if key in self._rows[kind]
+            ]
+        wanted = set(values)
+        found = []
+        for key, (_, body) in self._rows[kind].items():
+            value = from_json(body).get(field)
+            if isinstance(value, str) and value in wanted:
+                found.append(self._row(kind, key)._replace(match=value))
+        return found
+
+    def write(self, kind: str, writes: Sequence[Write]) -> list[Outcome]:
+        """
+        Apply writes, one outcome each.
+
+        Raises:
+            ConfigurationError: More writes than ``max_batch``.
+        """
+        abilities = self.supports(kind)
+        if len(writes) > abilities.max_batch:
+            msg = f"{len(writes)} writes in one request, {abilities.max_batch} are possible"
+            raise ConfigurationError(msg, hint="the engine makes the chunks; scripts write fewer at a time")
+        self.requests.append((kind, list(writes)))
+        fault = self._faults.pop(0) if self._faults else None
+        if fault == "lost-before":
+            return [self._lost()] * len(writes)
+        if fault == "refuse":
+            refusal = RecordInvalidError("refused", system=self.name, hint="correct it")
+            return [NotApplied(refusal)] * len(writes)
+        if fault == "throttle":
+            return [NotApplied(ThrottledError("slow down", system=self.name, retry_after=1.0), 1.0)] * len(writes)
+        outcomes: list[Outcome] = [self._apply(kind, write) for write in writes]
+        return [self._lost()] * len(writes) if fault == "lost-after" else outcomes
+
+    # ------------------------------------------------------------------ inside
+
+    def _lost(self) -> Unknown:
+        return Unknown(OutcomeUnknownError("no answer came", system=self.name, hint="read back"))
+
+    def _row(self, kind: str, key: str) -> Row:
+        number, body = self._rows[kind][key]
+        return Row(key, f'W/"{number}"', body)
+
+    def _store(self, kind: str, key: str, body: bytes) -> str:
+        self._counter += 1
+        self._rows[kind][key] = (self._counter, body)
+        return f'W/"{self._counter}"'
+
+    def _apply(self, kind: str, write: Write) -> Outcome:
+        if write.mode == "create":
+            return self._create(kind, write)
+        assert write.ref is not None  # noqa: S101 - updates and deletes name their record
+        key = write.ref.id
+        held = self._rows[kind].get(key)
+        if held is None:
+            return self._refused(RecordNotFoundError, f"{write.ref} is not there")
+        if write.if_version is not None and write.if_version != f'W/"{held[0]}"':
+            return self._refused(RecordConflictError, f"{write.ref} changed since it was read")
+        if write.mode == "delete":
+            self.drop(write.ref)
+            return Applied(write.ref)
+        body = from_json(held[1])
+        assert write.entity is not None  # noqa: S101 - so do their values
+        body.update({name: value for name, value in from_json(_body(write.entity)).items() if name in write.fields})
+        return Applied(write.ref, self._store(kind, key, to_json(body)))
+
+    def _create(self, kind: str, write: Write) -> Outcome:
+        abilities = self._capabilities[kind]
+        mine = self._keys.get((kind, write.create_key))
+        if mine and abilities.create_guard == "server-key":
+            ref = Ref(self.name, kind, mine[0])
+            return Applied(ref, self._row(kind, ref.id).version)
+        key = write.create_key if abilities.create_guard == "server-key" else f"{kind}-{self._counter + 1}"
+        entity = write.entity
+        assert entity is not None  # noqa: S101 - a create carries its entity
+        if write.fields >= entity.model_fields_set - {"ref", "version"}:
+            body = _body(entity)
+        else:
+            body = to_json({name: value for name, value in from_json(_body(entity)).items() if name in write.fields})
+        version = self._store(kind, key, body)
+        self._keys.setdefault((kind, write.create_key), []).append(key)
+        return Applied(Ref(self.name, kind, key), version)
+
+    def _refused(self, error: type[ConnectorError], message: str) -> NotApplied:
+        return NotApplied(error(message, system=self.name, hint="read it again"))
+
+
+def _body(entity: Entity) -> bytes:
+    return entity.__pydantic_serializer__.to_json(entity, exclude={"ref", "version"}, exclude_unset=True)
