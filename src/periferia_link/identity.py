@@ -16,7 +16,7 @@ from periferia_link.domain import Entity, Ref
 from periferia_link.errors import ExpiredCursorError, RejectedError
 from periferia_link.ledger.protocol import Ledger
 
-__all__ = ["Judgement", "MatchKey", "Matcher"]
+__all__ = ["PENDING", "Judgement", "MatchKey", "Matcher"]
 
 PENDING = "?"  # prefix of the source key while its create is under way
 
@@ -128,7 +128,9 @@ class Matcher:
             ConnectorError: The target cannot be read for the index.
         """
         self.refresh()
-        found = {key.name: self._ledger.links.candidates(self._stream, key.name, _values(key, records)) for key in self._keys}
+        found = {
+            key.name: self._ledger.links.candidates(self._stream, key.name, _values(key, records)) for key in self._keys
+        }
         first: dict[tuple[str, str], str] = {}
         judged = {}
         for source_key, entity in records.items():

@@ -178,6 +178,12 @@ class Connector(abc.ABC):
 
     name: str
 
+    deadline: float = 30.0
+    """
+    Seconds that one :meth:`write` may take in all, from the call to the answer. A create whose answer is lost is
+    looked for after that time, so a write must not be sent later than it says.
+    """
+
     @property
     @abc.abstractmethod
     def capabilities(self) -> Mapping[str, Capabilities]:

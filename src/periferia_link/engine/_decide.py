@@ -9,7 +9,7 @@ from typing import Any
 from periferia_link.connectors.base import Row, Write
 from periferia_link.domain import Entity, Ref
 from periferia_link.engine._session import Session
-from periferia_link.engine._work import Work, entity_body
+from periferia_link.engine._work import Case, Work, entity_body
 from periferia_link.engine.context import MissingLinkError
 from periferia_link.engine.flow import Ask, Contribution, Skip, Wait
 from periferia_link.errors import IdentityError, LinkError, RejectedError
@@ -18,6 +18,11 @@ from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import FOLLOWER, OK, Known
 
 __all__ = ["decide", "decide_deleted", "group_key", "group_names"]
+
+# what a projection does wrong with one record must not stop the others
+STUMBLES = (ValueError, ArithmeticError, TypeError, LookupError, AttributeError)
+_ABSENT = object()
+_PLAIN = Judgement("create")
 
 
 def group_key(names: Sequence[str]) -> str:
@@ -30,9 +35,7 @@ def group_names(key: str) -> tuple[str, ...]:
     return tuple(json.loads(key))
 
 
-def decide(
-    session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], known: Mapping[str, Known]
-) -> Work:
+def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], known: Mapping[str, Known]) -> Work:
     """
     Turn changed rows into one page of work; a row that cannot be understood is parked and the rest goes on.
 
@@ -40,294 +43,262 @@ def decide(
         ConnectorError: The target cannot be read where matching needs it.
     """
     work = Work(session, session.stream)
-    fresh: dict[str, tuple[Row, Entity, Any]] = {}
+    fresh: dict[str, tuple[Case, Any]] = {}
     verdicts = session.ledger.desk.verdicts(session.stream)
     opened = session.ledger.operations.open_keys(session.stream, [row.key for row in rows])
-    for row in rows:
-        before, raw = known.get(row.key), digests.get(row.key)
-        if row.key in opened:
+    # a page may list a record twice: the last row is the newest
+    for key, row in {row.key: row for row in rows}.items():
+        case = Case(row, digests.get(key), known.get(key))
+        if key in opened:
             # one open operation a link: the newer version waits and becomes an update
-            work.later.append(row.key)
+            work.defer(key)
             continue
-        entity, wanted = _project(session, work, row, raw, before)
-        if entity is None:
+        wanted = _project(session, work, case)
+        if wanted is None:
             continue
         if isinstance(wanted, Ask):
-            verdict = verdicts.get(row.key)
-            if verdict == "create":
-                wanted = wanted.otherwise
-            elif verdict != "ignore":
-                work.ask(row, raw, before, wanted.reason)
+            if verdicts.get(key) not in ("create", "ignore"):
+                work.ask(case, wanted.reason)
                 continue
-        if wanted is None or isinstance(wanted, Skip) or verdicts.get(row.key) == "ignore":
-            _leave(session, work, row, raw, before)
+            wanted = wanted.otherwise
+        if isinstance(wanted, Skip) or verdicts.get(key) == "ignore":
+            _leave(session, work, case)
         elif isinstance(wanted, Contribution):
-            _contribute(session, work, row, raw, before, wanted)
-        elif before is not None and before.target is not None:
-            _change(session, work, row, raw, before, wanted)
+            _contribute(session, work, case, wanted)
+        elif case.known is not None and case.known.target is not None:
+            _change(session, work, case, case.known, wanted)
         else:
-            fresh[row.key] = (row, entity, wanted)
+            fresh[key] = (case, wanted)
     if fresh:
-        _decide_fresh(session, work, fresh, digests, known, verdicts)
+        _decide_fresh(session, work, fresh, verdicts)
     return work
 
 
-def _project(
-    session: Session, work: Work, row: Row, raw: bytes | None, before: Known | None
-) -> tuple[Entity | None, Any]:
-    """Decode and project; parks, waits or asks by itself and returns ``(None, None)`` then."""
-    flow, context = session.flow, session.context
+def _project(session: Session, work: Work, case: Case) -> Any:
+    """Decode and project; parks or lets wait by itself and returns ``None`` then."""
+    flow, context, key = session.flow, session.context, case.row.key
     try:
-        entity = session.source.decode(flow.source[1], row)
-        work.edges.extend(
-            (str(entity.ref), str(ref), name, None) for name, ref in entity.references().items() if entity.ref
-        )
+        entity = session.source.decode(flow.source[1], case.row)
+        references = entity.references()
+        if references:
+            work.edges.extend((str(entity.ref), str(ref), name, None) for name, ref in references.items())
         if flow.starts is not None and flow.dated is not None:
             day = flow.dated(entity)
             if day is None or day < flow.starts:
-                return entity, Skip("before the start date")
+                return Skip("before the start date")
         wanted = (flow.contribute or flow.project)(entity, context)
-        if isinstance(wanted, Wait):
-            work.wait(row, raw, before, wanted.ref)
-            work.depends[row.key] = {*context.drain(), f"link:{wanted.ref}"}
-            return None, None
     except MissingLinkError as exc:
-        work.wait(row, raw, before, exc.ref)
+        work.wait(case, exc.ref)
     except (RejectedError, IdentityError) as exc:
-        work.park(row, raw, before, exc)
-    except (ValueError, ArithmeticError, TypeError, KeyError, AttributeError) as exc:
-        # a projection that stumbles over one record must not stop the others
-        error = LinkError(
-            f"the projection of flow {flow.name} failed: {type(exc).__name__}", hint="correct the record or the flow"
-        )
-        work.park(row, raw, before, error)
+        work.park(case, exc)
+    except STUMBLES as exc:
+        msg = f"the projection of flow {flow.name} failed: {type(exc).__name__}"
+        work.park(case, LinkError(msg, hint="correct the record or the flow"))
     else:
-        asked = set(context.drain())
-        if asked or (before is not None and flow.lookups):
-            work.depends[row.key] = asked
-        return entity, wanted
-    work.depends[row.key] = set(context.drain())
-    return None, None
+        asked = context.drain()
+        if isinstance(wanted, Wait):
+            work.wait(case, wanted.ref)
+            work.depends[key] = asked | {f"link:{wanted.ref}"}
+            return None
+        if asked or (case.known is not None and flow.lookups):
+            work.depends[key] = asked
+        return Skip("nothing to write") if wanted is None else wanted
+    work.depends[key] = context.drain()
+    return None
 
 
 # ---------------------------------------------------------------------- records with a target
 
 
-def _change(session: Session, work: Work, row: Row, raw: bytes | None, before: Known, wanted: Any) -> None:
-    assert before.target is not None  # noqa: S101 - the caller looked
-    system = before.system or session.system_for(wanted)
-    ref = session.target_ref(system, before.target)
+def _change(session: Session, work: Work, case: Case, known: Known, wanted: Any) -> None:
     if isinstance(wanted, Write):
-        _act(session, work, row, raw, before, wanted)
+        _act(session, work, case, wanted)
         return
+    assert known.target is not None  # noqa: S101 - the caller looked
     body = entity_body(wanted)
-    if before.state == FOLLOWER:
-        work.keep(row, raw, FOLLOWER, before)
+    if known.state == FOLLOWER:
+        work.keep(case, FOLLOWER)
         work.count("unchanged")
         return
-    if body == before.base:
-        work.keep(row, raw, OK, before)
-        work.settled.append(row.key)
-        work.count("unchanged")
-        return
-    owned = session.owned_fields(type(wanted))
-    old = json.loads(before.base) if before.base else {}
-    new = json.loads(body)
-    fields = frozenset(name for name, value in new.items() if name in owned and old.get(name, _ABSENT) != value)
+    fields = _changed_fields(session, known.base, body, wanted)
     if not fields:
-        work.keep(row, raw, OK, before, body)
-        work.settled.append(row.key)
-        work.count("unchanged")
+        work.keep(case, OK, body)
+        work.settle(case, "unchanged")
         return
+    system = known.system or session.system_for(wanted)
+    ref = session.target_ref(system, known.target)
     if session.ledger.operations.open_targets(system, ref.kind, [ref.id]):
-        work.later.append(row.key.split(PART)[0])
+        work.defer(case.row.key)
         return
-    write = Write(
-        session.key_for(system, row.key), "update", ref, wanted, fields, before.target_version
-    )
-    if work.operate(row.key, write, system, body=body, base=body, before=before.base):
-        work.keep(row, raw, OK, before)
-        work.settled.append(row.key)
+    write = Write(session.key_for(system, case.row.key), "update", ref, wanted, fields, known.target_version)
+    if work.operate(case, write, system, body):
+        work.keep(case, OK)
+        work.settle(case)
 
 
-_ABSENT = object()
+def _changed_fields(session: Session, base: bytes | None, body: bytes, wanted: Entity) -> frozenset[str]:
+    if body == base:
+        return frozenset()
+    owned = session.owned_fields(type(wanted))
+    old = json.loads(base) if base else {}
+    return frozenset(n for n, value in json.loads(body).items() if n in owned and old.get(n, _ABSENT) != value)
 
 
-def _act(session: Session, work: Work, row: Row, raw: bytes | None, before: Known | None, wanted: Write) -> None:
+def _act(session: Session, work: Work, case: Case, wanted: Write) -> None:
     """An action is done once for one content: its text is kept as the base."""
     body = json.dumps([wanted.action, str(wanted.ref)]).encode()
-    if before is not None and before.base == body:
-        work.keep(row, raw, OK, before)
+    if case.known is not None and case.known.base == body:
+        work.keep(case, OK)
         work.count("unchanged")
         return
-    system = wanted.ref.system if wanted.ref else session.system_for(wanted)
-    write = wanted._replace(create_key=session.key_for(system, row.key, wanted.action or ""))
-    if work.operate(row.key, write, system, body=body, base=body, before=None):
-        work.keep(row, raw, OK, before)
+    system = wanted.ref.system if wanted.ref else session.only_target
+    write = wanted._replace(create_key=session.key_for(system, case.row.key, wanted.action or ""))
+    if work.operate(case, write, system, body):
+        work.keep(case, OK)
 
 
 # ---------------------------------------------------------------------- records without a target
 
 
 def _decide_fresh(
-    session: Session,
-    work: Work,
-    fresh: Mapping[str, tuple[Row, Entity, Any]],
-    digests: Mapping[str, bytes],
-    known: Mapping[str, Known],
-    verdicts: Mapping[str, str],
+    session: Session, work: Work, fresh: Mapping[str, tuple[Case, Any]], verdicts: Mapping[str, str]
 ) -> None:
-    judged: dict[str, Judgement] = {}
+    judged = _judge(session, {key: wanted for key, (_, wanted) in fresh.items()}) if session.flow.match else {}
+    for key, (case, wanted) in fresh.items():
+        if isinstance(wanted, Write):
+            _act(session, work, case, wanted)
+        elif not isinstance(wanted, Entity):
+            _several(session, work, case, wanted)
+        elif judged:
+            _one_fresh(session, work, case, wanted, _by_verdict(verdicts.get(key, ""), judged[key]))
+        else:
+            _create(session, work, case, wanted)
+
+
+def _judge(session: Session, wanted: Mapping[str, Any]) -> dict[str, Judgement]:
     by_system: dict[str, dict[str, Entity]] = {}
-    if session.flow.match:
-        for key, (_, _, wanted) in fresh.items():
-            if isinstance(wanted, Entity):
-                by_system.setdefault(session.system_for(wanted), {})[key] = wanted
+    for key, entity in wanted.items():
+        if isinstance(entity, Entity):
+            by_system.setdefault(session.system_for(entity), {})[key] = entity
+    judged: dict[str, Judgement] = {}
     for system, entities in by_system.items():
         judged.update(session.matcher(system).judge(entities))
-    plain = Judgement("create")
-    for key, (row, _, wanted) in fresh.items():
-        verdict = verdicts.get(key, "")
-        judgement = judged.get(key, plain)
-        if verdict.startswith("link:"):
-            judgement = Judgement("adopt", verdict[5:], "decided in review")
-        elif verdict == "create":
-            judgement = plain
-        _one_fresh(session, work, row, digests.get(key), known.get(key), wanted, judgement)
+    return judged
 
 
-def _one_fresh(
-    session: Session,
-    work: Work,
-    row: Row,
-    raw: bytes | None,
-    before: Known | None,
-    wanted: Any,
-    judgement: Judgement,
-) -> None:
-    if isinstance(wanted, Write):
-        _act(session, work, row, raw, before, wanted)
-        return
-    if not isinstance(wanted, Entity):
-        _several(session, work, row, raw, before, wanted)
-        return
-    system = session.system_for(wanted)
+def _by_verdict(verdict: str, judgement: Judgement) -> Judgement:
+    if verdict.startswith("link:"):
+        return Judgement("adopt", verdict[5:], "decided in review")
+    return _PLAIN if verdict == "create" else judgement
+
+
+def _one_fresh(session: Session, work: Work, case: Case, wanted: Entity, judgement: Judgement) -> None:
     verdict, target = judgement.verdict, judgement.target
     if verdict == "defer":
-        work.later.append(row.key)
+        work.defer(case.row.key)
     elif verdict == "review":
-        work.ask(row, raw, before, judgement.reason, judgement.candidates)
-    elif verdict in ("adopt", "follow") and target is not None:
-        work.link(row, raw, system, target, entity_body(wanted), OK if verdict == "adopt" else FOLLOWER)
-        if verdict == "follow":
-            session.report.note(f"linked {row.key} to {target}: {judgement.reason}")
+        work.ask(case, judgement.reason, judgement.candidates)
+    elif verdict == "create" or target is None:
+        _create(session, work, case, wanted)
     else:
-        _create(session, work, row, raw, before, wanted, system)
+        state = OK if verdict == "adopt" else FOLLOWER
+        work.link(case, session.system_for(wanted), target, base=entity_body(wanted), state=state)
+        if verdict == "follow":
+            session.report.note(f"linked {case.row.key} to {target}: {judgement.reason}")
 
 
-def _create(
-    session: Session, work: Work, row: Row, raw: bytes | None, before: Known | None, wanted: Entity, system: str
-) -> None:
+def _create(session: Session, work: Work, case: Case, wanted: Entity) -> None:
+    system = session.system_for(wanted)
     body = entity_body(wanted)
-    fields = wanted.model_fields_set & session.owned_fields(type(wanted))
-    main, _, part = row.key.partition(PART)
-    write = Write(session.key_for(system, main, part), "create", None, wanted, frozenset(fields))
-    if work.operate(row.key, write, system, body=body, base=body, before=None):
-        work.keep(row, raw, OK, before, body)
-        work.settled.append(row.key)
+    fields = session.owned_fields(type(wanted)) & wanted.model_fields_set
+    main, _, part = case.row.key.partition(PART)
+    write = Write(session.key_for(system, main, part), "create", None, wanted, fields)
+    if work.operate(case, write, system, body):
+        work.keep(case, OK, body)
+        work.settle(case)
         if session.flow.match:
-            for name, value in session.matcher(system).values(wanted):
-                work.pending.append((system, name, value, row.key))
+            values = session.matcher(system).values(wanted)
+            work.pending.extend((system, name, value, case.row.key) for name, value in values)
 
 
-def _several(
-    session: Session, work: Work, row: Row, raw: bytes | None, before: Known | None, wanted: Iterable[Entity]
-) -> None:
+def _several(session: Session, work: Work, case: Case, wanted: Iterable[Entity]) -> None:
     """One record becomes several things, told apart by their place in the list; each has its own link."""
-    records = session.ledger.records
+    row, records = case.row, session.ledger.records
     former = set(records.parts(session.stream, row.key))
     parts = {f"{row.key}{PART}{place}": entity for place, entity in enumerate(wanted)}
     if session.ledger.operations.open_keys(session.stream, sorted(former | parts.keys())):
-        work.later.append(row.key)
+        work.defer(row.key)
         return
     known = records.known(session.stream, sorted(former | parts.keys()))
     for key, entity in parts.items():
-        named, linked = row._replace(key=key), known.get(key)
+        linked = known.get(key)
+        named = Case(row._replace(key=key), None, linked)
         if linked is not None and linked.target is not None:
-            _change(session, work, named, None, linked, entity)
+            _change(session, work, named, linked, entity)
         else:
-            _create(session, work, named, None, linked, entity, session.system_for(entity))
-    for key in former - parts.keys():
-        linked = known[key]
-        if session.flow.on_delete == "delete" and linked.target is not None:
-            _delete(session, work, key, linked)
-        else:
-            work.drops.append(key)
-    work.keep(row, raw, OK, before)
+            _create(session, work, named, entity)
+    for key in sorted(former - parts.keys()):
+        _gone(session, work, key, known[key])
+    work.keep(case, OK)
 
 
 # ---------------------------------------------------------------------- groups, skips, deletions
 
 
-def _contribute(
-    session: Session, work: Work, row: Row, raw: bytes | None, before: Known | None, wanted: Contribution
-) -> None:
-    group = group_key(wanted.group)
+def _contribute(session: Session, work: Work, case: Case, wanted: Contribution) -> None:
+    group, key = group_key(wanted.group), case.row.key
     desired = json.dumps({name: str(value) for name, value in sorted(wanted.values.items())})
-    for other in session.ledger.records.member_groups(session.stream, [row.key]).get(row.key, ()):
-        if other != group:
-            work.members.append((session.stream, other, row.key, None))
-            work.dirty_groups.add(other)
-    work.members.append((session.stream, group, row.key, desired))
+    if case.known is not None:
+        _withdraw(session, work, key, but=group)
+    work.members.append((session.stream, group, key, desired))
     work.dirty_groups.add(group)
-    work.keep(row, raw, OK, before)
-    work.settled.append(row.key)
+    work.keep(case, OK)
+    work.settle(case)
 
 
-def _leave(session: Session, work: Work, row: Row, raw: bytes | None, before: Known | None) -> None:
+def _leave(session: Session, work: Work, case: Case) -> None:
     """The record does not count (any more): take back what it contributed."""
-    if session.flow.is_grouped:
-        _withdraw(session, work, row.key)
-    work.skip(row, raw, before)
-    work.settled.append(row.key)
+    if session.flow.is_grouped and case.known is not None:
+        _withdraw(session, work, case.row.key)
+    work.skip(case)
 
 
-def _withdraw(session: Session, work: Work, key: str) -> bool:
-    groups = session.ledger.records.member_groups(session.stream, [key]).get(key, set())
-    for group in groups:
-        work.members.append((session.stream, group, key, None))
-        work.dirty_groups.add(group)
-    return bool(groups)
+def _withdraw(session: Session, work: Work, key: str, *, but: str = "") -> None:
+    for group in session.ledger.records.member_groups(session.stream, [key]).get(key, ()):
+        if group != but:
+            work.members.append((session.stream, group, key, None))
+            work.dirty_groups.add(group)
 
 
 def decide_deleted(session: Session, keys: Iterable[str]) -> Work:
     """Turn deletions in the source into what the flow says about them."""
     work = Work(session, session.stream)
     listed = list(keys)
-    known = session.ledger.records.known(session.stream, listed)
-    opened = session.ledger.operations.open_keys(session.stream, listed)
-    for key in listed:
+    every = [part for key in listed for part in (key, *session.ledger.records.parts(session.stream, key))]
+    known = session.ledger.records.known(session.stream, every)
+    opened = session.ledger.operations.open_keys(session.stream, every)
+    for key in every:
         before = known.get(key)
         if before is None:
             continue
         if key in opened:
-            work.later.append(key)
+            work.defer(key)
         elif session.flow.on_delete == "adjust":
             _withdraw(session, work, key)
             work.drops.append(key)
-        elif session.flow.on_delete == "delete" and before.target is not None:
-            _delete(session, work, key, before)
         else:
-            work.drops.append(key)
+            _gone(session, work, key, before)
     return work
 
 
-def _delete(session: Session, work: Work, key: str, before: Known) -> None:
-    assert before.target is not None  # noqa: S101 - the caller looked
-    system = before.system or next(iter(session.targets))
-    ref = Ref(system, session.flow.target[1], before.target)
-    write = Write(session.key_for(system, key, "delete"), "delete", ref, if_version=before.target_version)
-    if not session.ledger.operations.open_targets(system, ref.kind, [ref.id]):
-        work.operate(key, write, system, body=None, base=None, before=before.base)
-    else:
-        work.later.append(key)
+def _gone(session: Session, work: Work, key: str, known: Known) -> None:
+    if session.flow.on_delete != "delete" or known.target is None or known.state == FOLLOWER:
+        work.drops.append(key)
+        return
+    system = known.system or session.only_target
+    ref = Ref(system, session.flow.target[1], known.target)
+    if session.ledger.operations.open_targets(system, ref.kind, [ref.id]):
+        work.defer(key)
+        return
+    write = Write(session.key_for(system, key, "delete"), "delete", ref, if_version=known.target_version)
+    work.operate(Case(Row(key, known.version, b""), None, known), write, system, None)

@@ -33,9 +33,11 @@ def _digest(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
-def changed_rows(session: Session, rows: Sequence[Row], abilities: Capabilities) -> tuple[list[Row], dict[str, bytes]]:
+def changed_rows(
+    session: Session, rows: Sequence[Row], abilities: Capabilities
+) -> tuple[list[Row], dict[str, bytes], list[str]]:
     """
-    Return the rows that may have changed, and their digests where one was needed.
+    Return the rows that may have changed, their digests where one was needed, and which of their keys are known.
 
     A row whose version is remembered is skipped without a look at its content, if the connector vouches for its
     versions. Otherwise equal bytes are skipped; only their new version is noted.
@@ -46,12 +48,10 @@ def changed_rows(session: Session, rows: Sequence[Row], abilities: Capabilities)
     digests: dict[str, bytes] = {}
     if abilities.version_covers_fields:
         versions = records.versions(stream, keys)
-        missing = object()
-        for row in rows:
-            if row.version is None or versions.get(row.key, missing) != row.version:
-                changed.append(row)
+        get = versions.get
+        changed = [row for row in rows if row.version is None or get(row.key) != row.version]
         session.report.counts["unchanged"] += len(rows) - len(changed)
-        return changed, digests
+        return changed, digests, [row.key for row in changed if row.key in versions] if versions else []
     known = records.raws(stream, keys)
     again: list[tuple[str | None, bytes, int, str]] = []
     for row in rows:
@@ -66,7 +66,7 @@ def changed_rows(session: Session, rows: Sequence[Row], abilities: Capabilities)
         with session.ledger.transaction():
             records.seen_again(again)
     session.report.counts["unchanged"] += len(rows) - len(changed)
-    return changed, digests
+    return changed, digests, [row.key for row in changed if row.key in known]
 
 
 class SeenKeys:

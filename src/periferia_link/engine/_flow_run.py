@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from periferia_link.connectors.base import Connector, Page, Row
 from periferia_link.engine._decide import decide, decide_deleted
@@ -11,7 +11,7 @@ from periferia_link.engine._groups import plan_groups
 from periferia_link.engine._lookups import load_tables
 from periferia_link.engine._resolve import look_at_held, recover, resolve_open
 from periferia_link.engine._session import Session
-from periferia_link.engine._work import Item, Work
+from periferia_link.engine._work import Item
 from periferia_link.engine.apply import apply_items
 from periferia_link.engine.context import Context
 from periferia_link.errors import EmptySourceError, ExpiredCursorError, FlowError
@@ -101,32 +101,32 @@ class FlowRun:
             value = None
         if force:
             rows, digests = list(page.rows), self._digests(page.rows)
+            keys = [row.key for row in rows]
         else:
-            rows, digests = changed_rows(session, page.rows, self._abilities)
-        known = session.ledger.records.known(session.stream, [row.key for row in rows]) if rows else {}
+            rows, digests, keys = changed_rows(session, page.rows, self._abilities)
+        known = session.ledger.records.known(session.stream, keys) if keys else {}
         work = decide(session, rows, digests, known)
         self._write(work.commit((value, self._fingerprint, None)))
         if page.deleted:
-            self._write(self._deleted(page.deleted).commit())
+            self._write(decide_deleted(self._session, page.deleted).commit())
 
-    def _digests(self, rows: Iterator[Row] | list[Row] | tuple[Row, ...] | object) -> dict[str, bytes]:
+    def _digests(self, rows: Iterable[Row]) -> dict[str, bytes]:
         if self._abilities.version_covers_fields:
             return {}
-        return {row.key: raw_digest(row, self._abilities.volatile) for row in rows}  # type: ignore[attr-defined]
+        return {row.key: raw_digest(row, self._abilities.volatile) for row in rows}
 
     def _write(self, items: list[Item]) -> None:
         session = self._session
         if session.is_planning:
             for item in items:
-                session.report.count({"create": "created", "update": "updated", "delete": "deleted"}.get(item.write.mode, "actions"))
+                session.report.count(
+                    {"create": "created", "update": "updated", "delete": "deleted"}.get(item.write.mode, "actions")
+                )
             return
         if items and apply_items(session, items):
             resolve_open(session, patience=0.0)
 
     # ------------------------------------------------------------------ deletions
-
-    def _deleted(self, keys: object) -> Work:
-        return decide_deleted(self._session, keys)  # type: ignore[arg-type]
 
     def _absent(self, seen: SeenKeys, baseline: int | None) -> None:
         """A complete scan lists everything: what the ledger knows and the scan does not is gone."""
@@ -139,7 +139,7 @@ class FlowRun:
         for keys in session.ledger.records.keys(session.stream):
             gone = [key for key in keys if hash(key) not in present and PART not in key]
             if gone:
-                self._write(self._deleted(gone).commit())
+                self._write(decide_deleted(self._session, gone).commit())
         with session.ledger.transaction():
             value = session.ledger.cursor(session.stream)[0]
             session.ledger.set_cursor(session.stream, value, self._fingerprint, len(present))
@@ -156,9 +156,6 @@ class FlowRun:
                 moved = resolve_open(session, patience=self._patience) or moved
             if not moved:
                 break
-        if not session.is_planning:
-            with session.ledger.transaction():
-                session.ledger.operations.end_requests()
 
     def _again(self) -> bool:
         """Look again at records marked dirty: by key, many at once."""
@@ -173,13 +170,13 @@ class FlowRun:
             rows = {row.key: row for row in session.source.get(self._kind, wanted)}
             gone = [key for key in wanted if key not in rows]
             if gone:
-                self._write(self._deleted(gone).commit())
+                self._write(decide_deleted(self._session, gone).commit())
             found = [rows[key] for key in wanted if key in rows]
             known = session.ledger.records.known(session.stream, [row.key for row in found])
             work = decide(session, found, self._digests(found), known)
             settled = len(found) - len(set(work.later))
             self._write(work.commit())
-            moved = moved or bool(work.items) or (settled > 0 and bool(work.inserts))
+            moved = moved or bool(work.items) or (settled > 0 and bool(work.fresh or work.again))
         return moved
 
     def _groups(self) -> bool:

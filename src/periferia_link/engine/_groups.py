@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from decimal import Decimal
+from typing import TypeAlias
 
 from periferia_link.connectors.base import Row, Write
 from periferia_link.domain import Entity
-from periferia_link.engine._decide import group_names
+from periferia_link.engine._decide import STUMBLES, group_names
 from periferia_link.engine._session import Session
-from periferia_link.engine._work import Item, Work, entity_body
+from periferia_link.engine._work import Case, Item, Work, entity_body
 from periferia_link.engine.context import MissingLinkError
 from periferia_link.engine.flow import Group, Skip, Wait
 from periferia_link.errors import IdentityError, LinkError, RejectedError
@@ -19,6 +20,7 @@ from periferia_link.ledger.protocol import OK, Known
 __all__ = ["plan_groups"]
 
 _PAGE = 500
+_Posted: TypeAlias = "list[tuple[str, dict[str, str | None]]]"
 
 
 def plan_groups(session: Session, after: str) -> tuple[list[Item], str | None]:
@@ -37,7 +39,7 @@ def plan_groups(session: Session, after: str) -> tuple[list[Item], str | None]:
     opened = session.ledger.operations.open_keys(stream, keys)
     known = records.known(stream, keys)
     work = Work(session, stream)
-    posted: list[tuple[str, dict[str, str | None]]] = []
+    posted: _Posted = []
     for key in keys:
         if key not in opened:
             _plan_group(session, work, key, known[key], posted)
@@ -49,9 +51,7 @@ def plan_groups(session: Session, after: str) -> tuple[list[Item], str | None]:
     return items, keys[-1]
 
 
-def _plan_group(
-    session: Session, work: Work, key: str, known: Known, posted: list[tuple[str, dict[str, str | None]]]
-) -> None:
+def _plan_group(session: Session, work: Work, key: str, known: Known, posted: _Posted) -> None:
     changed: dict[str, str | None] = {}
     delta: dict[str, Decimal] = defaultdict(Decimal)
     total: dict[str, Decimal] = defaultdict(Decimal)
@@ -61,61 +61,56 @@ def _plan_group(
             changed[member] = desired
             _add(delta, desired, 1)
             _add(delta, booked, -1)
-    row = Row(key, known.version, b"")
+    case = Case(Row(key, known.version, b""), None, known)
     if not changed:
-        work.keep(row, None, OK, known)
-        work.settled.append(key)
+        work.keep(case, OK)
+        work.settle(case)
         return
     group = Group(group_names(key), int(known.version or 0), dict(delta), dict(total), tuple(changed))
-    entity = _project(session, work, row, known, group)
-    if entity is None:
-        return
-    if not any(delta.values()) or isinstance(entity, Skip):
+    wanted = _project(session, work, case, group)
+    if isinstance(wanted, Skip) or (wanted is not None and not any(delta.values())):
         # corrections that cancel each other: nothing to post, and nothing left open
         posted.append((key, changed))
-        work.keep(row, None, OK, known)
-        work.settled.append(key)
-        return
-    _post(session, work, row, known, entity, changed)
+        work.keep(case, OK)
+        work.settle(case)
+    elif wanted is not None:
+        _post(session, work, case, wanted, changed)
 
 
-def _post(
-    session: Session, work: Work, row: Row, known: Known, entity: Entity, changed: dict[str, str | None]
-) -> None:
-    body = entity_body(entity)
-    system = session.system_for(entity)
-    fields = entity.model_fields_set & session.owned_fields(type(entity))
-    write = Write(
-        session.key_for(system, row.key, str(int(known.version or 0))), "create", None, entity, frozenset(fields)
-    )
-    item = work.operate(row.key, write, system, body=body, base=body, before=None)
+def _post(session: Session, work: Work, case: Case, wanted: Entity, changed: dict[str, str | None]) -> None:
+    system = session.system_for(wanted)
+    fields = session.owned_fields(type(wanted)) & wanted.model_fields_set
+    ordinal = str(int(case.row.version or 0))
+    write = Write(session.key_for(system, case.row.key, ordinal), "create", None, wanted, fields)
+    item = work.operate(case, write, system, entity_body(wanted))
     if item is not None:
         item.members = changed
-        work.keep(row, None, OK, known)
+        work.keep(case, OK)
 
 
-def _project(session: Session, work: Work, row: Row, known: Known, group: Group) -> Entity | Skip | None:
-    context = session.context
+def _project(session: Session, work: Work, case: Case, group: Group) -> Entity | Skip | None:
+    """Project a group; parks or lets wait by itself and returns ``None`` then."""
+    context, key = session.context, case.row.key
     try:
         wanted = session.flow.project(group, context)
     except MissingLinkError as exc:
-        work.wait(row, None, known, exc.ref)
+        work.wait(case, exc.ref)
     except (RejectedError, IdentityError) as exc:
-        work.park(row, None, known, exc)
-    except (ValueError, ArithmeticError, TypeError, KeyError, AttributeError) as exc:
+        work.park(case, exc)
+    except STUMBLES as exc:
         msg = f"the projection of flow {session.flow.name} failed: {type(exc).__name__}"
-        work.park(row, None, known, LinkError(msg, hint="correct the records or the flow"))
+        work.park(case, LinkError(msg, hint="correct the records or the flow"))
     else:
-        asked = set(context.drain())
-        if asked:
-            work.depends[row.key] = asked
+        asked = context.drain()
         if isinstance(wanted, Wait):
-            work.wait(row, None, known, wanted.ref)
-            work.depends[row.key] = asked | {f"link:{wanted.ref}"}
+            work.wait(case, wanted.ref)
+            work.depends[key] = asked | {f"link:{wanted.ref}"}
             return None
+        if asked:
+            work.depends[key] = asked
         assert isinstance(wanted, (Entity, Skip))  # noqa: S101 - what a grouped projection returns
         return wanted
-    work.depends[row.key] = set(context.drain())
+    work.depends[key] = context.drain()
     return None
 
 

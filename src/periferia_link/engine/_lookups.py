@@ -41,7 +41,9 @@ def _load(
             try:
                 entity = connector.decode(lookup.kind, row)
             except RejectedError as exc:
-                session.report.note(f"{connector.name}: {lookup.title or lookup.kind} {row.key} is unreadable: {exc.message}")
+                session.report.note(
+                    f"{connector.name}: {lookup.title or lookup.kind} {row.key} is unreadable: {exc.message}"
+                )
                 continue
             key = lookup.key(entity)
             if key is None:
@@ -66,5 +68,6 @@ def _mark_changed(session: Session, name: str, digests: Mapping[str, bytes]) -> 
         return
     with ledger.transaction():
         ledger.links.touch(f"lookup:{name}:{key}" for key in [*changed, *gone])
-        ledger.records.insert(sorted((stream, key, None, digests[key], 0, None, None, None, None) for key in changed))
+        ledger.records.drop(stream, [key for key in changed if key in before])
+        ledger.records.add([(stream, key, None, digests[key], 0, None, None, None, None) for key in sorted(changed)])
         ledger.records.drop(stream, gone)

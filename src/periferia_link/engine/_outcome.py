@@ -21,7 +21,6 @@ from periferia_link.errors import (
     RejectedError,
 )
 from periferia_link.identity import PENDING
-from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import AMBIGUOUS, HELD, OK, PARKED, PLANNED
 
 __all__ = ["Settled", "hold_items", "settle"]
@@ -113,19 +112,18 @@ class _Book:
         self._closed: list[int] = []
         self._reopened: list[tuple[int, int, float | None, int, str | None]] = []
         self._parks: list[tuple[Any, ...]] = []
+        self._parked: list[int] = []
         self._dropped: list[str] = []
-        self._pairs: list[tuple[str, str]] = []
         self._edges: list[tuple[str, str, str, str | None]] = []
         self._joined: list[str] = []
         self._posted: list[tuple[str, dict[str, str | None], str | None]] = []
         self._indexed: list[tuple[Item, Ref]] = []
-        self._gone: list[Ref] = []
         self._counts: dict[str, int] = {}
 
     def applied(self, item: Item, outcome: Applied) -> None:
         """The effect is there: link it, erase the body."""
         session, ref = self._session, outcome.ref
-        self._closed.append(item.seq)
+        self._closed.append(item.record)
         word = _WORD[item.write.mode]
         self._counts[word] = self._counts.get(word, 0) + 1
         if item.members is not None:
@@ -137,17 +135,11 @@ class _Book:
             return
         if item.write.mode == "delete":
             self._dropped.append(item.key)
-            self._gone.append(ref)
             return
         base = None if item.write.mode == "create" else item.base
-        self._linked.append((OK, item.system, ref.id, outcome.version, base, self._stream, item.key))
+        self._linked.append((OK, item.system, ref.id, outcome.version, base, item.record))
         if item.write.mode == "create":
-            source = str(session.source_ref(item.key.split(PART)[0]))
-            if session.flow.relation == "same":
-                self._pairs.append((source, str(ref)))
-            else:
-                self._edges.append((str(ref), source, session.flow.relation, session.flow.name))
-            self._joined.append(source)
+            self._joined.append(item.key)
             if session.flow.match:
                 self._indexed.append((item, ref))
 
@@ -158,32 +150,45 @@ class _Book:
         abilities = connector.supports(session.flow.target[1])
         wait = 0.0
         if abilities.create_guard != "server-key" or item.write.mode == "action":
-            wait = float(getattr(connector, "deadline", 30.0)) + abilities.settle_seconds
+            wait = connector.deadline + abilities.settle_seconds
             session.report.windows.add(f"{connector.name}: a create later than {wait:g} s after it was sent")
-        self._reopened.append((item.seq, AMBIGUOUS, (item.sent_at or session.now()) + wait, item.attempt, _brief(error)))
+        self._reopened.append(
+            (item.record, AMBIGUOUS, (item.sent_at or session.now()) + wait, item.attempt, _brief(error))
+        )
 
     def hold(self, item: Item, reason: str) -> None:
         """It exists and does not count yet: keep the operation, write nothing."""
-        self._reopened.append((item.seq, HELD, None, item.attempt, reason))
+        self._reopened.append((item.record, HELD, None, item.attempt, reason))
         now = self._session.now()
         hint = "finish it in the system; the next run takes the result over"
         self._parks.append((self._stream, item.key, "Pending", reason, hint, now, now + 1e9, None))
+        self._parked.append(item.record)
         self._session.report.note(f"held {item.key}: {reason}")
         self._counts["parked"] = self._counts.get("parked", 0) + 1
 
     def plan_again(self, items: Sequence[Item], not_before: float | None) -> None:
         """Certainly not applied: the operation stays planned."""
-        self._reopened += [(item.seq, PLANNED, not_before, item.attempt, None) for item in items]
+        self._reopened += [(item.record, PLANNED, not_before, item.attempt, None) for item in items]
 
     def park(self, item: Item, error: ConnectorError) -> None:
         """Refused: put aside with reason and next step."""
         session = self._session
-        self._closed.append(item.seq)
+        self._closed.append(item.record)
         now = session.now()
         hint = error.hint or "correct the record; it is tried again then"
         self._parks.append(
-            (self._stream, item.key, type(error).__name__, error.message, hint, now, retry_at(now, item.attempt), item.body)
+            (
+                self._stream,
+                item.key,
+                type(error).__name__,
+                error.message,
+                hint,
+                now,
+                retry_at(now, item.attempt),
+                item.body,
+            )
         )
+        self._parked.append(item.record)
         session.report.note(f"parked {_readable(item)}: {error.message} → {hint}")
         self._counts["parked"] = self._counts.get("parked", 0) + 1
 
@@ -196,23 +201,21 @@ class _Book:
                 ledger.records.linked(self._linked)
             if self._parks:
                 ledger.desk.park(self._parks)
-                ledger.records.set_state(stream, [row[1] for row in self._parks], PARKED)
+                ledger.records.set_state(self._parked, PARKED)
                 self._unindex_pending([row[1] for row in self._parks])
             if self._dropped:
                 ledger.records.drop(stream, self._dropped)
-                for ref in self._gone:
-                    ledger.links.separate(ref)
             for group, members, target in self._posted:
                 ledger.records.members_posted(session.stream, group, members)
                 ledger.records.posted(stream, group, target)
                 ledger.desk.unpark(stream, [group])
-            if self._pairs:
-                ledger.links.same(self._pairs)
             if self._edges:
                 ledger.links.edges(self._edges)
             if self._joined:
-                ledger.links.touch_links(self._joined)
+                ledger.links.touch_links(session.source.name, session.flow.source[1], self._joined)
             self._index_created()
+            if items:
+                ledger.operations.answered([item.record for item in items])
             ledger.operations.close(self._closed)
             if self._reopened:
                 ledger.operations.reopen(self._reopened)

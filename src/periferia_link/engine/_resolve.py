@@ -12,7 +12,7 @@ from periferia_link.engine._session import Session
 from periferia_link.engine._work import Item
 from periferia_link.engine.apply import apply_items, owned_values
 from periferia_link.errors import ConfigurationError, OutcomeUnknownError, RecordConflictError, RecordInvalidError
-from periferia_link.ledger.protocol import AMBIGUOUS, HELD, INFLIGHT, PLANNED, Operation
+from periferia_link.ledger.protocol import AMBIGUOUS, HELD, PLANNED, Operation
 
 __all__ = ["look_at_held", "recover", "resolve_open"]
 
@@ -26,15 +26,15 @@ def recover(session: Session) -> None:
     Raises:
         FlowError: A system stopped.
     """
-    inflight = session.ledger.operations.open(session.work_stream, (INFLIGHT,))
-    if inflight:
+    left = session.ledger.operations.inflight(session.work_stream)
+    if left:
         rows = []
-        for op in inflight:
-            sent = session.ledger.operations.sent(op.request) if op.request is not None else None
+        for op, deadline in left:
             wait = _settle_seconds(session, op)
-            deadline = sent[1] if sent else session.now()
-            rows.append((op.seq, AMBIGUOUS, deadline + wait if wait else 0.0, op.attempt, "the process ended before the answer"))
+            until = deadline + wait if wait else 0.0
+            rows.append((op.record, AMBIGUOUS, until, op.attempt + 1, "the process ended before the answer"))
         with session.ledger.transaction():
+            session.ledger.operations.answered([op.record for op, _ in left])
             session.ledger.operations.reopen(rows)
     resolve_open(session, patience=0.0)
 
@@ -102,16 +102,18 @@ def _item(session: Session, op: Operation) -> Item:
         msg = f"the ledger holds an operation on {op.kind}, which no loaded connector defines"
         raise ConfigurationError(msg, hint="load the connector that brings this kind")
     extra = json.loads(op.extra) if op.extra else {}
-    is_entity = op.body is not None and op.mode in ("create", "update")
-    entity = model.model_validate_json(op.body) if is_entity and op.body is not None else None
+    body = op.body
+    if body is None and op.mode == "create":
+        body = session.ledger.records.bases(op.stream, [op.key]).get(op.key)
+    is_entity = body is not None and op.mode in ("create", "update")
+    entity = model.model_validate_json(body) if is_entity and body is not None else None
     if op.fields:
         fields = frozenset(op.fields.split(","))
     else:
         fields = frozenset(entity.model_fields_set & session.owned_fields(model)) if entity is not None else frozenset()
     ref = Ref(op.system, op.kind, op.target) if op.target is not None else None
     write = Write(op.create_key, op.mode, ref, entity, fields, op.if_version, op.action)  # type: ignore[arg-type]
-    base = extra["base"].encode() if extra.get("base") else op.body
-    return Item(op.key, write, op.system, op.body, base, extra.get("members"), op.seq, op.attempt)
+    return Item(op.key, write, op.system, body, body, extra.get("members"), op.record, op.attempt)
 
 
 # ---------------------------------------------------------------------- read-backs
@@ -130,7 +132,8 @@ def _read_back(session: Session, items: Sequence[Item], *, held: bool = False) -
             _deletes(session, system, mine)
         else:
             error = OutcomeUnknownError(
-                "the answer to this action was lost", hint="look in the system whether it happened, then retry or drop it"
+                "the answer to this action was lost",
+                hint="look in the system whether it happened, then retry or drop it",
             )
             for item in mine:
                 _park(session, item, error)
@@ -165,7 +168,9 @@ def _quarantine(session: Session, item: Item, keys: list[str]) -> None:
     """Several with one marker: keep the lowest as the link, report, delete nothing: a person reverses the others."""
     ref = Ref(item.system, session.flow.target[1], keys[0])
     settle(session, [item], [Applied(ref)], recovered=True)
-    session.report.note(f"{item.key}: {len(keys)} records carry one key: {', '.join(keys)}; {keys[0]} is kept, reverse the others")
+    session.report.note(
+        f"{item.key}: {len(keys)} records carry one key: {', '.join(keys)}; {keys[0]} is kept, reverse the others"
+    )
 
 
 def _updates(session: Session, system: str, items: Sequence[Item]) -> None:
@@ -175,7 +180,9 @@ def _updates(session: Session, system: str, items: Sequence[Item]) -> None:
     for item in items:
         row = rows.get(item.write.ref.id) if item.write.ref else None
         if row is None or item.write.entity is None:
-            _park(session, item, RecordConflictError(f"{item.write.ref} is gone", hint="it was deleted there meanwhile"))
+            _park(
+                session, item, RecordConflictError(f"{item.write.ref} is gone", hint="it was deleted there meanwhile")
+            )
             continue
         there = owned_values(connector.decode(kind, row), item.write.fields)
         if there == owned_values(item.write.entity, item.write.fields):
@@ -213,13 +220,13 @@ def _issue_again(session: Session, items: Iterable[Item]) -> None:
             fresh.append(item)
     if fresh:
         with session.ledger.transaction():
-            session.ledger.operations.reopen([(item.seq, PLANNED, None, item.attempt, None) for item in fresh])
+            session.ledger.operations.reopen([(item.record, PLANNED, None, item.attempt, None) for item in fresh])
         apply_items(session, fresh)
 
 
 def _note_of(session: Session, item: Item) -> str:
     for op in session.ledger.operations.open(session.work_stream):
-        if op.seq == item.seq:
+        if op.record == item.record:
             return op.note or "none"
     return "none"
 

@@ -37,10 +37,15 @@ def create_key(edge: str, key: str, part: str = "") -> str:
 
     It holds neither a version nor a value: a second attempt with newer values is still the same creation.
     """
+    return _uuid5(hashlib.sha1(_NAMESPACE + edge.encode(), usedforsecurity=False), key, part)
+
+
+def _uuid5(begun: hashlib._Hash, key: str, part: str) -> str:
     # uuid.uuid5 builds an object and checks its arguments: three times the cost of the hash itself
-    text = hashlib.sha1(_NAMESPACE + f"{edge}|{key}|{part}".encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+    whole = begun.copy()
+    whole.update(f"|{key}|{part}".encode())
+    text = whole.hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:32]}"
 
 
 @dataclass(slots=True)
@@ -66,9 +71,10 @@ class Session:
     on_progress: Callable[[Progress], None] | None = None
     known_before: int = 0
     money: Decimal = Decimal(0)
+    only_target: str = ""
     stream: int = 0
     group_stream: int = 0
-    edges: dict[str, str] = field(default_factory=dict)
+    edges: dict[str, hashlib._Hash] = field(default_factory=dict)  # target instance -> hash begun with the flow edge
     matchers: dict[str, Matcher] = field(default_factory=dict)
     owned: dict[type[Entity], frozenset[str]] = field(default_factory=dict)
 
@@ -93,7 +99,7 @@ class Session:
     def system_for(self, entity: Any) -> str:
         """Return which target instance takes *entity*."""
         if self.flow.route is None:
-            return next(iter(self.targets))
+            return self.only_target
         name = self.flow.route(entity)
         if name not in self.targets:
             msg = f"flow {self.flow.name} routes a record to {name}, which does not play the role {self.flow.target[0]}"
@@ -102,11 +108,12 @@ class Session:
 
     def key_for(self, system: str, key: str, part: str = "") -> str:
         """Return the create key of the effect of a source record in *system*."""
-        edge = self.edges.get(system)
-        if edge is None:
+        begun = self.edges.get(system)
+        if begun is None:
             kinds = f"{self.flow.source[1]}>{self.flow.target[1]}"
-            edge = self.edges[system] = f"{self.flow.name}|{self.source_id}|{self.target_ids[system]}|{kinds}"
-        return create_key(edge, key, part)
+            edge = f"{self.flow.name}|{self.source_id}|{self.target_ids[system]}|{kinds}"
+            begun = self.edges[system] = hashlib.sha1(_NAMESPACE + edge.encode(), usedforsecurity=False)
+        return _uuid5(begun, key, part)
 
     def matcher(self, system: str) -> Matcher:
         """Return the matcher of one target instance."""
@@ -165,9 +172,7 @@ class Session:
             LeaseHeldError: Somebody else is.
         """
         with self.ledger.transaction():
-            self.lease = self.ledger.leases.take(
-                self.flow.name, self.actor, now=self.now(), seconds=_LEASE_SECONDS
-            )
+            self.lease = self.ledger.leases.take(self.flow.name, self.actor, now=self.now(), seconds=_LEASE_SECONDS)
         self.lease_ends = self.clock.monotonic() + _LEASE_SECONDS
 
     def now(self) -> float:
@@ -196,7 +201,9 @@ class Session:
         if ceilings.percent is not None and self.known_before >= _SMALL and not self.flow.is_grouped:
             share = 100.0 * touched / self.known_before
             if share > ceilings.percent:
-                self._refuse(f"{touched} of {self.known_before} known records ({share:.0f} %), allowed are {ceilings.percent:g} %")
+                self._refuse(
+                    f"changes to {share:.0f} % of {self.known_before} known records, allowed are {ceilings.percent:g} %"
+                )
         self.money += money
         if ceilings.money is not None and self.money > ceilings.money:
             self._refuse(f"postings of {self.money:,}, allowed are {ceilings.money:,}")
@@ -205,5 +212,6 @@ class Session:
         if self.is_planning or self.allowed is not None:
             return  # a plan shows it; applying a plan is the consent
         msg = f"flow {self.flow.name} would make {what}; it stopped before that"
-        hint = f"look at 'periferia-link plan {self.flow.name}', then apply the plan or raise [flows.{self.flow.name}.ceilings]"
+        name = self.flow.name
+        hint = f"look at 'periferia-link plan {name}', then apply the plan or raise [flows.{name}.ceilings]"
         raise CeilingError(msg, hint=hint, report=self.report)

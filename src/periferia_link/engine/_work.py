@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from periferia_link.connectors.base import Mode, Row, Write
 from periferia_link.domain import Entity, Ref
@@ -16,8 +18,10 @@ from periferia_link.identity import PENDING
 from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import OK, PARKED, REVIEW, SKIPPED, WAITING, Known
 
-__all__ = ["Item", "Work", "retry_at"]
+__all__ = ["Case", "Item", "Work", "entity_body", "main_key", "retry_at"]
 
+_RECORD = attrgetter("record")
+_NOTHING = (None,) * 6
 _RETRY_MINUTES = (0, 5, 30, 120, 360)
 
 
@@ -36,10 +40,23 @@ class Item:
     body: bytes | None
     base: bytes | None = None
     members: dict[str, str | None] | None = None
-    seq: int = 0
+    record: int = 0  # row of the ledger; known after the commit for new records
     attempt: int = 0
     sent_at: float = 0.0
     tries: int = 0  # conflicts re-read in this run
+
+
+class Case(NamedTuple):
+    """One row that may have changed: the wire row, its digest where one was needed, what the ledger knows of it."""
+
+    row: Row
+    raw: bytes | None
+    known: Known | None
+
+
+def main_key(key: str) -> str:
+    """Return the key of the source record of a part (see ``PART``)."""
+    return key.partition(PART)[0]
 
 
 @dataclass(slots=True)
@@ -48,15 +65,15 @@ class Work:
 
     session: Session
     stream: int
-    inserts: list[tuple[Any, ...]] = field(default_factory=list)
+    fresh: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    again: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     parks: list[tuple[Any, ...]] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     reviews: list[tuple[int, str, str, str, float]] = field(default_factory=list)
     depends: dict[str, set[str]] = field(default_factory=dict)
     edges: list[tuple[str, str, str, str | None]] = field(default_factory=list)
-    pairs: list[tuple[str, str]] = field(default_factory=list)
-    joined: list[str] = field(default_factory=list)  # source refs that got a target
+    linked: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)  # source keys that got a target
     pending: list[tuple[str, str, str, str]] = field(default_factory=list)  # system, field, value, key
     later: list[str] = field(default_factory=list)
     members: list[tuple[int, str, str, str | None]] = field(default_factory=list)
@@ -70,95 +87,102 @@ class Work:
 
     # ------------------------------------------------------------------ verdicts on one row
 
-    def keep(self, row: Row, raw: bytes | None, state: int, known: Known | None, base: bytes | None = None) -> None:
+    def keep(self, case: Case, state: int, base: bytes | None = None) -> None:
         """Remember a row with what is already linked to it."""
+        row, raw, known = case
         if known is None:
-            self.inserts.append((self.stream, row.key, row.version, raw, state, None, None, None, base))
+            self.fresh[row.key] = (self.stream, row.key, row.version, raw, state, None, None, None, base)
         else:
-            self.inserts.append(
-                (self.stream, row.key, row.version, raw, state, known.system, known.target, known.target_version,
-                 base or known.base)
-            )  # fmt: skip
+            held = (known.system, known.target, known.target_version, base or known.base, known.id)
+            self.again[row.key] = (row.version, raw, state, *held)
 
-    def park(self, row: Row, raw: bytes | None, known: Known | None, error: LinkError) -> None:
+    def settle(self, case: Case, what: str = "") -> None:
+        """Take a record off the lists of what is parked or in review."""
+        if case.known is not None:
+            self.settled.append(case.row.key)
+        if what:
+            self.count(what)
+
+    def park(self, case: Case, error: LinkError) -> None:
         """Put the record aside with its reason; the rest goes on."""
-        self.keep(row, raw, PARKED, known)
-        now = self.session.now()
+        self.keep(case, PARKED)
+        key, now = case.row.key, self.session.now()
         hint = error.hint or "correct the record in its system; it is read again then"
-        self.parks.append((self.stream, row.key, type(error).__name__, error.message, hint, now, now, None))
+        self.parks.append((self.stream, key, type(error).__name__, error.message, hint, now, now, None))
         self.count("parked")
-        self.session.report.note(f"parked {row.key}: {error.message} → {hint}")
+        self.session.report.note(f"parked {key}: {error.message} → {hint}")
 
-    def ask(self, row: Row, raw: bytes | None, known: Known | None, reason: str, candidates: tuple[str, ...] = ()) -> None:
+    def ask(self, case: Case, reason: str, candidates: tuple[str, ...] = ()) -> None:
         """Put the record before a person."""
-        self.keep(row, raw, REVIEW, known)
-        self.reviews.append((self.stream, row.key, reason, json.dumps(candidates), self.session.now()))
+        self.keep(case, REVIEW)
+        key = case.row.key
+        self.reviews.append((self.stream, key, reason, json.dumps(candidates), self.session.now()))
         self.count("review")
-        self.session.report.note(f"review {row.key}: {reason}")
+        self.session.report.note(f"review {key}: {reason}")
 
-    def wait(self, row: Row, raw: bytes | None, known: Known | None, ref: Ref) -> None:
+    def wait(self, case: Case, ref: Ref) -> None:
         """Let the record wait until *ref* is linked."""
-        self.keep(row, raw, WAITING, known)
+        self.keep(case, WAITING)
         self.count("waiting")
-        self.session.report.note(f"waiting {row.key}: needs {ref}")
+        self.session.report.note(f"waiting {case.row.key}: needs {ref}")
 
-    def skip(self, row: Row, raw: bytes | None, known: Known | None) -> None:
+    def skip(self, case: Case) -> None:
         """Remember a record that does not belong into the target."""
-        self.keep(row, raw, SKIPPED, known)
-        self.count("skipped")
+        self.keep(case, SKIPPED)
+        self.settle(case, "skipped")
 
-    def link(
-        self, row: Row, raw: bytes | None, system: str, target: str, base: bytes | None, state: int = OK
-    ) -> None:
+    def defer(self, key: str) -> None:
+        """Look at the record again later in this run, or in the next one."""
+        self.later.append(main_key(key))
+
+    def link(self, case: Case, system: str, target: str, *, base: bytes, state: int = OK) -> None:
         """Link a record to a target that exists, without writing there."""
-        self.inserts.append((self.stream, row.key, row.version, raw, state, system, target, None, base))
-        source, there = str(self.session.source_ref(row.key)), str(self.session.target_ref(system, target))
-        if self.session.flow.relation == "same":
-            self.pairs.append((source, there))
+        row, raw, known = case
+        if known is None:
+            self.fresh[row.key] = (self.stream, row.key, row.version, raw, state, system, target, None, base)
         else:
-            self.edges.append((there, source, self.session.flow.relation, self.session.flow.name))
-        self.joined.append(source)
+            self.again[row.key] = (row.version, raw, state, system, target, None, base, known.id)
+        self.linked[row.key] = (system, target, base)
         self.settled.append(row.key)
         self.count("adopted")
 
-    def operate(
-        self, key: str, write: Write, system: str, *, body: bytes | None, base: bytes | None, before: bytes | None
-    ) -> Item | None:
+    def operate(self, case: Case, write: Write, system: str, body: bytes | None) -> Item | None:
         """
-        Plan one write. When planning it is only shown; when a plan is applied and says something else, it is refused.
+        Plan one write.
+
+        When planning it is only shown; when a plan is applied that says something else, it is refused.
         """
-        session = self.session
-        target = write.ref.id if write.ref else None
-        names = ",".join(sorted(write.fields)) if write.mode == "update" else None
+        session, key, known = self.session, case.row.key, case.known
         if session.is_planning or session.allowed is not None:
-            mark = digest(session.flow.name, key, write.mode, target, names, body)
+            target = write.ref.id if write.ref else None
+            names = ",".join(sorted(write.fields)) if write.mode == "update" else None
+            mark = digest((session.flow.name, key, write.mode, target or "", names or ""), body)
             if session.allowed is not None and session.allowed.get(key) != mark:
-                self.later.append(key.split(PART)[0])
+                self.defer(key)
                 self.count("refused")
                 return None
             if session.changes is not None:
-                session.changes.append(self._change(key, write, system, body, before, mark))
-        item = Item(key, write, system, body, base)
+                session.changes.append(self._change(case, write, system, body, mark))
+        item = Item(key, write, system, body, body, None, known.id if known is not None else 0)
         self.items.append(item)
         return item
 
-    def _change(
-        self, key: str, write: Write, system: str, body: bytes | None, before: bytes | None, mark: str
-    ) -> Change:
+    def _change(self, case: Case, write: Write, system: str, body: bytes | None, mark: str) -> Change:
+        known = case.known
+        before = known.base if known is not None and known.target is not None else None
         after = json.loads(body) if body else {}
         old = json.loads(before) if before else {}
         names = sorted(write.fields) or sorted(after)
-        fields = {name: (old.get(name), after.get(name)) for name in names if name in after or name in old}
         return Change(
-            self.session.flow.name,
-            key,
-            write.mode,
-            self.session.flow.target[1],
-            system,
-            write.ref.id if write.ref else None,
-            write.if_version,
-            fields,
-            mark,
+            flow=self.session.flow.name,
+            key=case.row.key,
+            mode=write.mode,
+            kind=self.session.flow.target[1],
+            system=system,
+            target=write.ref.id if write.ref else None,
+            target_version=write.if_version,
+            fields={name: (old.get(name), after.get(name)) for name in names if name in after or name in old},
+            digest=mark,
         )
 
     # ------------------------------------------------------------------ durable
@@ -186,66 +210,86 @@ class Work:
         Raises:
             LedgerError: Nothing of it is durable then.
         """
-        session, ledger, stream = self.session, self.session.ledger, self.stream
+        session, ledger = self.session, self.session.ledger
         self.guard()
-        self.inserts.sort()
         with ledger.transaction():
             session.renew_lease()
-            if self.inserts:
-                ledger.records.insert(self.inserts)
-            self._commit_operations()
-            if self.pairs:
-                ledger.links.same(self.pairs)
-            if self.edges:
-                ledger.links.edges(self.edges)
-            if self.joined:
-                ledger.links.touch_links(self.joined)
-            if self.depends:
-                ledger.links.depend(stream, self.depends)
-            if self.parks:
-                ledger.desk.park(self.parks)
-            if self.settled:
-                ledger.desk.unpark(stream, self.settled)
-                ledger.desk.close_reviews(stream, self.settled)
-            if self.reviews:
-                ledger.desk.review(self.reviews)
+            self._commit_operations(self._commit_records())
+            self._commit_links()
+            self._commit_desk()
             if self.members:
                 ledger.records.set_members(self.members)
             if self.dirty_groups:
                 ledger.records.mark_dirty(session.group_stream, sorted(self.dirty_groups))
             if self.drops:
-                ledger.records.drop(stream, self.drops)
+                ledger.records.drop(self.stream, self.drops)
             if self.later:
-                ledger.records.mark_dirty(stream, self.later)
+                ledger.records.mark_dirty(self.stream, self.later)
             if cursor is not None:
                 ledger.set_cursor(session.stream, *cursor)
         for what, number in self.counts.items():
             session.report.counts[what] += number
         return self.items
 
-    def _commit_operations(self) -> None:
-        session, ledger = self.session, self.session.ledger
+    def _commit_records(self) -> dict[str, int]:
+        """Write the rows; returns the ids of new ones by key."""
+        records = self.session.ledger.records
+        if self.again:
+            records.replace(self.again.values())
+        if not self.fresh:
+            return {}
+        # in key order, neighbours share pages of the index
+        ordered = sorted(self.fresh)
+        first = records.add([self.fresh[key] for key in ordered])
+        return dict(zip(ordered, range(first, first + len(ordered)), strict=True))
+
+    def _commit_links(self) -> None:
+        links, session = self.session.ledger.links, self.session
+        if self.edges:
+            links.edges(self.edges)
+        if self.linked:
+            links.touch_links(session.source.name, session.flow.source[1], self.linked)
+        if self.depends:
+            links.depend(self.stream, self.depends)
         for system, field_name, value, key in self.pending:
-            ledger.links.index(session.matcher(system).stream, [(field_name, value, PENDING + key)])
+            links.index(session.matcher(system).stream, [(field_name, value, PENDING + key)])
+
+    def _commit_desk(self) -> None:
+        desk = self.session.ledger.desk
+        if self.settled:
+            desk.unpark(self.stream, self.settled)
+            desk.close_reviews(self.stream, self.settled)
+        if self.parks:
+            desk.park(self.parks)
+        if self.reviews:
+            desk.review(self.reviews)
+
+    def _commit_operations(self, ids: Mapping[str, int]) -> None:
+        session, ledger = self.session, self.session.ledger
         if not self.items or session.is_planning:
             return
         kind = session.flow.target[1]
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for item in self.items:
             write = item.write
-            extra = None
-            if item.members is not None or item.base is not item.body:
-                base = item.base.decode() if item.base else None
-                extra = json.dumps({"members": item.members, "base": base})
+            item.record = item.record or ids[item.key]
+            if write.mode == "create" and item.members is None:
+                # its body is the base of its record row: not kept twice
+                rows.append((item.record, "create", write.create_key, item.system, kind, *_NOTHING))
+                continue
+            extra = json.dumps({"members": item.members}) if item.members is not None else None
             rows.append(
-                (self.stream, item.key, write.mode, write.create_key, item.system, kind,
-                 write.ref.id if write.ref else None, write.if_version, write.action,
-                 ",".join(sorted(write.fields)) if write.mode == "update" else None, item.body, extra)
+                (item.record, write.mode, write.create_key, item.system, kind, write.ref.id if write.ref else None,
+                 write.if_version, write.action, ",".join(sorted(write.fields)) or None, item.body, extra)
             )  # fmt: skip
-        for item, seq in zip(self.items, ledger.operations.plan(rows), strict=True):
-            item.seq = seq
+        self.items.sort(key=_RECORD)
+        ledger.operations.plan(rows)
+
+
+_ORIGIN = {"ref", "version"}
 
 
 def entity_body(entity: Entity) -> bytes:
     """Return the fields that the projection set, as canonical JSON: what is unknown never overwrites."""
-    return entity.__pydantic_serializer__.to_json(entity, exclude_unset=True, exclude={"ref", "version"})
+    # of the class: on an instance the name goes through pydantic's __getattr__
+    return type(entity).__pydantic_serializer__.to_json(entity, exclude_unset=True, exclude=_ORIGIN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 __all__ = ["CancelToken", "Workers"]
 
@@ -73,7 +73,7 @@ class Workers(Generic[J, R]):
     def __enter__(self) -> Workers[J, R]:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self._pool is not None:
             # requests in flight end by their own deadline; their outcome is settled by the next run
             self._pool.shutdown(wait=True, cancel_futures=True)

@@ -27,7 +27,11 @@ def adopt(session: Session, since: date | None) -> None:
     flow, kind = session.flow, session.flow.source[1]
     if not flow.match:
         msg = f"flow {flow.name} has nothing to match by"
-        hint = f"a start date does the same for it: [flows.{flow.name}] starts" if flow.is_grouped else "give the flow match keys"
+        hint = (
+            f"a start date does the same for it: [flows.{flow.name}] starts"
+            if flow.is_grouped
+            else "give the flow match keys"
+        )
         raise ConfigurationError(msg, hint=hint)
     abilities = session.source.supports(kind)
     done = 0
@@ -62,22 +66,21 @@ def _only_links(work: Work) -> None:
     work.items.clear()
     work.pending.clear()
     work.later.clear()
-    linked = {row[1] for row in work.inserts if row[6] is not None}
-    asked = {row[1] for row in work.reviews}
-    work.inserts = [row for row in work.inserts if row[1] in linked | asked]
-    work.settled = [key for key in work.settled if key in linked]
+    kept = work.linked.keys() | {row[1] for row in work.reviews}
+    work.fresh = {key: row for key, row in work.fresh.items() if key in kept}
+    work.again = {key: row for key, row in work.again.items() if key in kept}
+    work.settled = [key for key in work.settled if key in work.linked]
     for what in ("waiting", "parked", "skipped"):
         work.counts.pop(what, None)
     work.parks.clear()
-    work.depends = {key: names for key, names in work.depends.items() if key in linked}
+    work.depends = {key: names for key, names in work.depends.items() if key in work.linked}
 
 
 def _compare(session: Session, work: Work) -> None:
     """Say where both sides of a link differ; nothing is changed: the fields follow when the source changes them."""
     by_system: dict[str, dict[str, tuple[str, bytes]]] = {}
-    for row in work.inserts:
-        if row[6] is not None and row[8] is not None:
-            by_system.setdefault(row[5], {})[row[6]] = (row[1], row[8])
+    for key, (system, target, base) in work.linked.items():
+        by_system.setdefault(system, {})[target] = (key, base)
     for system, linked in by_system.items():
         connector, kind = session.targets[system], session.flow.target[1]
         for row in connector.get(kind, list(linked)):

@@ -22,8 +22,9 @@ from periferia_link.errors import (
     RejectedError,
     UnavailableError,
 )
+from periferia_link.ledger.protocol import OK
 
-__all__ = ["apply_items"]
+__all__ = ["apply_items", "owned_values"]
 
 _ATTEMPTS = 5  # of one operation in one run, when the system says "later"
 
@@ -68,7 +69,7 @@ class _Driver:
                     workers.start(chunk)
                 if not workers.is_idle:
                     for chunk, outcomes in workers.finished():
-                        self._after(chunk, settle(self._session, chunk, outcomes))
+                        self._after(settle(self._session, chunk, outcomes))
                 elif self._fatal is not None:
                     break
                 elif self._delayed:
@@ -101,16 +102,15 @@ class _Driver:
         """Make the intent durable; nothing leaves before this commit."""
         session = self._session
         session.check_lease()
-        deadline = float(getattr(self._connector, "deadline", 30.0))
         sent_at = session.now()
         with session.ledger.transaction():
             session.renew_lease()
             session.ledger.operations.intent(
-                [item.seq for item in chunk],
+                [item.record for item in chunk],
                 run=session.run,
                 stream=session.work_stream,
                 sent_at=sent_at,
-                deadline=sent_at + deadline,
+                deadline=sent_at + self._connector.deadline,
                 epoch=session.lease.epoch if session.lease else 0,
             )
         for item in chunk:
@@ -129,7 +129,7 @@ class _Driver:
             return [Unknown(UnavailableError(msg, system=self._connector.name))] * len(chunk)
         return outcomes
 
-    def _after(self, chunk: list[Item], left: Settled) -> None:
+    def _after(self, left: Settled) -> None:
         self._fatal = self._fatal or left.fatal
         self._unknown += left.unknown
         self._queue.extend(left.halves)
@@ -175,14 +175,16 @@ class _Driver:
                 if row is None:
                     if item.write.mode == "update":
                         msg = f"{item.write.ref} is gone"
-                        raise RecordNotFoundError(msg, hint="it was deleted there; restore it, or delete the source record")
+                        raise RecordNotFoundError(
+                            msg, hint="it was deleted there; restore it, or delete the source record"
+                        )
                     ready.append(item)
                 elif self._reconcile(item, row):
                     ready.append(item)
             except RejectedError as exc:
                 refused.append((item, exc))
         self._refuse(refused)
-        return sorted(ready, key=lambda item: item.seq)
+        return sorted(ready, key=lambda item: item.record)
 
     def _reconcile(self, item: Item, row: Row) -> bool:
         """Three-way: what we wrote last, what is there, what we want. Returns whether a write is left."""
@@ -218,10 +220,8 @@ class _Driver:
         """The target holds the wanted values: nothing to send."""
         session = self._session
         with session.ledger.transaction():
-            session.ledger.records.linked(
-                [(0, item.system, row.key, row.version, item.base, session.work_stream, item.key)]
-            )
-            session.ledger.operations.close([item.seq])
+            session.ledger.records.linked([(OK, item.system, row.key, row.version, item.base, item.record)])
+            session.ledger.operations.close([item.record])
         session.report.count("unchanged")
 
     def _refuse(self, refused: Sequence[tuple[Item, LinkError]]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, tzinfo
 from typing import Any
 
 from periferia_link.domain import Entity, Ref
-from periferia_link.errors import ConfigurationError, MissingReferenceError
 from periferia_link.engine.flow import Lookup
+from periferia_link.errors import ConfigurationError, MissingReferenceError
 
 __all__ = ["Context", "MissingLinkError", "Tables"]
 
@@ -28,7 +28,12 @@ class Tables:
         self._tables = tables
 
     def find(self, name: str, key: str) -> Entity | None:
-        """Return the entity under *key*, ``None`` when there is none."""
+        """
+        Return the entity under *key*, ``None`` when there is none.
+
+        Raises:
+            MissingReferenceError: Several rows have that key.
+        """
         lookup, rows, ambiguous = self._table(name)
         if key in ambiguous:
             msg = f"several rows of {lookup.title or name} have the key {key}"
@@ -36,7 +41,12 @@ class Tables:
         return rows.get(key)
 
     def get(self, name: str, key: str) -> Entity:
-        """Return the entity under *key*."""
+        """
+        Return the entity under *key*.
+
+        Raises:
+            MissingReferenceError: There is none, or several.
+        """
         found = self.find(name, key)
         if found is None:
             lookup = self._table(name)[0]
@@ -107,7 +117,9 @@ class Context:
             raise MissingLinkError(ref, msg, "run the flow that carries it, or settle it in review")
         return found
 
-    def drain(self) -> Iterable[str]:
+    def drain(self) -> set[str]:
         """Return what was asked since the last call; the engine stores it with the record."""
-        asked, self._upon = self._upon, set()
+        asked = self._upon
+        if asked:
+            self._upon = set()
         return asked

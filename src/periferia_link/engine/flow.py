@@ -18,7 +18,19 @@ from periferia_link.identity import MatchKey
 if TYPE_CHECKING:
     from periferia_link.engine.context import Context
 
-__all__ = ["Ask", "Ceilings", "Contribution", "Flow", "Group", "Lookup", "MatchKey", "Projected", "Skip", "Wait", "in_order"]
+__all__ = [
+    "Ask",
+    "Ceilings",
+    "Contribution",
+    "Flow",
+    "Group",
+    "Lookup",
+    "MatchKey",
+    "Projected",
+    "Skip",
+    "Wait",
+    "in_order",
+]
 
 
 class Skip(NamedTuple):

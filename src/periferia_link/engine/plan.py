@@ -6,22 +6,21 @@ import hashlib
 import html
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from periferia_link.domain import KINDS, Ref
+from periferia_link.domain import KINDS
 from periferia_link.engine.report import FlowReport, RunReport
 from periferia_link.errors import ConfigurationError
 
 __all__ = ["Change", "Plan", "digest"]
 
 
-def digest(flow: str, key: str, mode: str, target: str | None, fields: str | None, body: bytes | None) -> str:
-    """Return a fingerprint of one intended change: equal only when source, target row and values are."""
-    text = "\x1f".join((flow, key, mode, target or "", fields or "")).encode()
-    return hashlib.blake2b(text + b"\x1f" + (body or b""), digest_size=12).hexdigest()
+def digest(words: tuple[str, ...], body: bytes | None) -> str:
+    """Return a fingerprint of one intended change: flow, key, mode, target row, fields, and the values."""
+    return hashlib.blake2b("\x1f".join(words).encode() + b"\x1f" + (body or b""), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,14 @@ class Change:
         where = f"{self.system} {self.kind} {self.target or 'new'}"
         personal = KINDS[self.kind].personal_fields if self.kind in KINDS else frozenset()
         shown = ", ".join(
-            f"{name}: {'…' if name in personal else _short(after) if before is None else f'{_short(before)} → {_short(after)}'}"
+            f"{name}: {'…' if name in personal else _step(before, after)}"
             for name, (before, after) in self.fields.items()
         )
         return f"{self.mode} {where} ({shown})"
+
+
+def _step(before: Any, after: Any) -> str:
+    return _short(after) if before is None else f"{_short(before)} → {_short(after)}"
 
 
 def _short(value: Any) -> str:
@@ -84,7 +87,9 @@ class Plan:
         """Return the plan, JSON-ready."""
         return {
             "flows": list(self.flows),
-            "changes": [asdict(change) | {"fields": {k: list(v) for k, v in change.fields.items()}} for change in self.changes],
+            "changes": [
+                asdict(change) | {"fields": {k: list(v) for k, v in change.fields.items()}} for change in self.changes
+            ],
             "counts": {name: report.to_dict() for name, report in self.reports.items()},
         }
 
@@ -136,8 +141,3 @@ class Plan:
             for c in self.changes[:200]
         )
         return f"<table><thead><tr><th>flow</th><th>mode</th><th>change</th></tr></thead><tbody>{rows}</tbody></table>"
-
-
-def refs_of(changes: Sequence[Change]) -> list[Ref]:
-    """Return the target records that a plan would touch."""
-    return [Ref(c.system, c.kind, c.target) for c in changes if c.target]

@@ -22,8 +22,7 @@ from periferia_link.engine.flow import Flow, in_order
 from periferia_link.engine.plan import Plan
 from periferia_link.engine.report import FlowReport, Progress, RunReport
 from periferia_link.errors import ConfigurationError, ConnectorError, FlowError
-from periferia_link.ledger._desk import owner_name
-from periferia_link.ledger.protocol import Ledger
+from periferia_link.ledger import Ledger, owner_name
 from periferia_link.typing import Clock
 
 __all__ = ["Engine"]
@@ -230,7 +229,11 @@ class Engine:
             flow, ledger, self._clock, source, targets, ids[source.name], ids, report, context, self._actor, 0, cancel,
             allowed=allowed, changes=None if changes is None else changes.changes, on_progress=self._progress,
         )  # fmt: skip
+        session.only_target = next(iter(targets))
         session.stream = ledger.stream(flow.name, "source")
+        ledger.describe(
+            session.stream, system=source.name, kind=flow.source[1], target_kind=flow.target[1], relation=flow.relation
+        )
         session.group_stream = ledger.stream(flow.name, "group")
         if changes is not None:
             yield session
@@ -259,8 +262,12 @@ class Engine:
         names = self._roles.get(role) or ((role,) if role in self.systems else ())
         missing = [name for name in names if name not in self.systems]
         if not names or missing:
-            msg = f"flow {flow.name} needs a system in the role {role}" + (f", {missing[0]} is not there" if missing else "")
-            raise ConfigurationError(msg, hint=f"systems are {', '.join(self.systems) or 'none'}; name one roles = [\"{role}\"]")
+            msg = f"flow {flow.name} needs a system in the role {role}" + (
+                f", {missing[0]} is not there" if missing else ""
+            )
+            raise ConfigurationError(
+                msg, hint=f'systems are {", ".join(self.systems) or "none"}; name one roles = ["{role}"]'
+            )
         return names
 
     def _only(self, role: str, flow: Flow) -> Connector:
@@ -301,5 +308,3 @@ class Engine:
 
 def _listed(flows: Flow | Iterable[Flow]) -> list[Flow]:
     return in_order([flows] if isinstance(flows, Flow) else flows)
-
-

@@ -29,7 +29,7 @@ def labour_costs(
     """
     Return the flow that books labour cost.
 
-    cost of an entry = hours × the person's rate on that day, rounded half up to the decimals of the currency; a
+    cost of an entry = hours times the person's rate on that day, rounded half up to the decimals of the currency; a
     posting is the sum of its entries, to the cent. A later correction posts the difference. Entries count when they
     are approved. Rate and distribution rule are looked up when the run starts; a missing one parks the record, and a
     change of a rate posts the difference for every day it applies to.

@@ -70,7 +70,9 @@ class Desk:
             " JOIN stream s ON s.id=r.stream WHERE ?1 IS NULL OR s.flow=?1 ORDER BY r.since, s.flow, r.key",
             (flow,),
         )
-        return [Review(f, key, reason, json.loads(found), since, verdict) for f, key, reason, found, since, verdict in rows]
+        return [
+            Review(f, key, reason, json.loads(found), since, verdict) for f, key, reason, found, since, verdict in rows
+        ]
 
     def decide(self, stream: int, key: str, verdict: str) -> None:
         """Record a verdict: ``link:ID``, ``create`` or ``ignore``; the record is looked at again."""
@@ -79,7 +81,9 @@ class Desk:
 
     def verdicts(self, stream: int) -> dict[str, str]:
         """Return key → verdict for reviews that a person decided."""
-        return dict(self._db.execute("SELECT key, verdict FROM review WHERE stream=? AND verdict IS NOT NULL", (stream,)))
+        return dict(
+            self._db.execute("SELECT key, verdict FROM review WHERE stream=? AND verdict IS NOT NULL", (stream,))
+        )
 
     def close_reviews(self, stream: int, keys: Iterable[str]) -> None:
         """Forget reviews that are settled."""

@@ -6,78 +6,56 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from periferia_link.domain import Ref
-from periferia_link.ledger._records import in_list
+from periferia_link.ledger._records import PART, in_list
 
 __all__ = ["Links"]
 
 
 class Links:
-    """Rows of ``identity``, ``edge``, ``depends`` and ``candidate``."""
+    """Links in ``record``; rows of ``edge``, ``depends`` and ``candidate``."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    # ------------------------------------------------------------------ identity: the same thing
-
-    def same(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Note that both refs (as text) of each pair are the same thing; clusters grow together."""
-        if not pairs:
-            return
-        texts = [text for pair in pairs for text in pair]
-        clusters: dict[str, int] = {}
-        for start in range(0, len(texts), 500):
-            part = texts[start : start + 500]
-            clusters.update(
-                self._db.execute(f"SELECT ref, cluster FROM identity WHERE ref IN ({in_list(len(part))})", part)  # noqa: S608
-            )
-        following = self._db.execute("SELECT coalesce(max(cluster), 0) + 1 FROM identity").fetchone()[0]
-        fresh: list[tuple[str, int]] = []
-        for a, b in pairs:
-            left, right = clusters.get(a), clusters.get(b)
-            if left is None and right is None:
-                clusters[a] = clusters[b] = following
-                fresh += [(a, following), (b, following)]
-                following += 1
-            elif left is None or right is None:
-                known = left if right is None else right
-                missing = b if right is None else a
-                assert known is not None  # noqa: S101 - one side is known here
-                clusters[missing] = known
-                fresh.append((missing, known))
-            elif left != right:
-                # rows planned above may not be in the table yet
-                self._insert(fresh)
-                fresh = []
-                self._db.execute("UPDATE identity SET cluster=? WHERE cluster=?", (left, right))
-                clusters = {text: left if number == right else number for text, number in clusters.items()}
-        self._insert(fresh)
-
-    def _insert(self, rows: list[tuple[str, int]]) -> None:
-        self._db.executemany("INSERT INTO identity VALUES (?,?)", rows)
-
-    def separate(self, ref: Ref) -> None:
-        """Take one record out of its cluster: matching is reversible, nothing is merged."""
-        self._db.execute("DELETE FROM identity WHERE ref=?", (str(ref),))
+    # ------------------------------------------------------------------ links: a record row with a target
 
     def twin(self, ref: Ref, system: str, kind: str) -> list[Ref]:
-        """Return what *ref* is, or was made into, in another system: no, one, or (to review) several records."""
-        text, low, high = str(ref), f"{system}:{kind}:", f"{system}:{kind};"
-        rows = self._db.execute(
-            "SELECT ref FROM identity WHERE cluster=(SELECT cluster FROM identity WHERE ref=?1)"
-            " AND ref>=?2 AND ref<?3 UNION SELECT a FROM edge WHERE b=?1 AND a>=?2 AND a<?3"
-            " UNION SELECT b FROM edge WHERE a=?1 AND b>=?2 AND b<?3 ORDER BY 1",
-            (text, low, high),
-        )
-        return [Ref.parse(row[0]) for row in rows]
+        """
+        Return what *ref* is, or was made into, in another system: no, one, or (to review) several records.
+
+        Goes through every system in between: lead, opportunity, project.
+        """
+        seen, frontier, found = {ref}, [ref], set()
+        while frontier:
+            near = {other for one in frontier for other in self._neighbours(one)} - seen
+            found |= {other for other in near if other.system == system and other.kind == kind}
+            seen |= near
+            # what was found is the answer: going on from it leads to other sources of the same target
+            frontier = [other for other in near if other not in found]
+        return sorted(found)
 
     def taken(self, refs: Sequence[Ref], system: str, kind: str) -> dict[Ref, Ref]:
-        """Return which of *refs* already are something in (system, kind), and what."""
+        """Return which of the targets *refs* a record of (system, kind) is linked to already, and which record."""
         found = {}
         for ref in refs:
-            twins = self.twin(ref, system, kind)
-            if twins:
-                found[ref] = twins[0]
+            holders = [other for other in self._neighbours(ref) if other.system == system and other.kind == kind]
+            if holders:
+                found[ref] = holders[0]
         return found
+
+    def _neighbours(self, ref: Ref) -> list[Ref]:
+        forward = self._db.execute(
+            "SELECT r.system, s.target_kind, r.target FROM stream s JOIN record r ON r.stream=s.id AND r.key=?3"
+            " WHERE s.system=?1 AND s.kind=?2 AND r.target IS NOT NULL",
+            tuple(ref),
+        )
+        found = [Ref(*row) for row in forward]
+        backward = self._db.execute(
+            "SELECT s.system, s.kind, r.key FROM record r JOIN stream s ON s.id=r.stream"
+            " WHERE r.target=?3 AND r.system=?1 AND s.target_kind=?2",
+            tuple(ref),
+        )
+        return found + [Ref(system, kind, key.split(PART)[0]) for system, kind, key in backward]
 
     # ------------------------------------------------------------------ edges: made from, belongs to
 
@@ -114,11 +92,11 @@ class Links:
             ).rowcount
         return marked
 
-    def touch_links(self, refs: Iterable[str]) -> None:
-        """Mark as dirty what waits for a link of one of these refs (as text)."""
+    def touch_links(self, system: str, kind: str, keys: Iterable[str]) -> None:
+        """Mark as dirty what waits for a link of one of these records."""
         # most streams wait for nothing: one look-up instead of one a row
         if self._db.execute("SELECT 1 FROM depends WHERE upon>='link:' AND upon<'link;' LIMIT 1").fetchone():
-            self.touch(f"link:{ref}" for ref in refs)
+            self.touch(f"link:{system}:{kind}:{key.split(PART)[0]}" for key in keys)
 
     # ------------------------------------------------------------------ candidates for matching
 

@@ -45,36 +45,48 @@ class Records:
 
     def known(self, stream: int, keys: Sequence[str]) -> dict[str, Known]:
         """Return key → all that is remembered."""
-        columns = "key, version, raw, state, system, target, target_version, base"
+        columns = "key, id, version, raw, state, system, target, target_version, base"
         return {row[0]: Known(*row[1:]) for row in self._select(columns, stream, keys)}
 
-    def insert(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Write (stream, key, version, raw, state, system, target, target_version, base); an older row is replaced."""
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> int:
+        """
+        Append (stream, key, version, raw, state, system, target, target_version, base) of unknown records.
+
+        Returns the id of the first; the others follow in order.
+        """
+        first = int(self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM record").fetchone()[0])
         self._db.executemany(
-            "INSERT INTO record (stream, key, version, raw, state, system, target, target_version, base)"
-            " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (stream, key) DO UPDATE SET version=excluded.version,"
-            " raw=excluded.raw, state=excluded.state, system=excluded.system, target=excluded.target,"
-            " target_version=excluded.target_version, base=excluded.base, dirty=0",
+            "INSERT INTO record (id, stream, key, version, raw, state, system, target, target_version, base)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?)",
+            [(id_, *row) for id_, row in enumerate(rows, first)],
+        )
+        return first
+
+    def replace(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Write (version, raw, state, system, target, target_version, base, id) of known records."""
+        self._db.executemany(
+            "UPDATE record SET version=?, raw=?, state=?, system=?, target=?, target_version=?, base=?, dirty=0"
+            " WHERE id=?",
             rows,
         )
+
+    def bases(self, stream: int, keys: Sequence[str]) -> dict[str, bytes | None]:
+        """Return key → remembered owned values; a planned create keeps its body there."""
+        return dict(self._select("key, base", stream, keys))
 
     def seen_again(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Update (version, raw, stream, key) of rows whose content is unchanged."""
         self._db.executemany("UPDATE record SET version=?, raw=?, dirty=0 WHERE stream=? AND key=?", rows)
 
     def linked(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Note an effect: (state, system, target, target_version, base or NULL to keep, stream, key)."""
+        """Note an effect: (state, system, target, target_version, base or NULL to keep, id)."""
         self._db.executemany(
-            "UPDATE record SET state=?, system=?, target=?, target_version=?, base=coalesce(?, base)"
-            " WHERE stream=? AND key=?",
-            rows,
+            "UPDATE record SET state=?, system=?, target=?, target_version=?, base=coalesce(?, base) WHERE id=?", rows
         )
 
-    def set_state(self, stream: int, keys: Iterable[str], state: int) -> None:
+    def set_state(self, records: Iterable[int], state: int) -> None:
         """Set the state of records."""
-        self._db.executemany(
-            "UPDATE record SET state=? WHERE stream=? AND key=?", ((state, stream, key) for key in keys)
-        )
+        self._db.executemany("UPDATE record SET state=? WHERE id=?", [(state, id_) for id_ in records])
 
     def drop(self, stream: int, keys: Iterable[str]) -> None:
         """Forget records that are gone on both sides."""

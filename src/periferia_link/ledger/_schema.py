@@ -15,15 +15,20 @@ _VERSION_1 = """
 CREATE TABLE instance (name TEXT PRIMARY KEY, system_id TEXT NOT NULL) WITHOUT ROWID;
 
 -- integer ids keep the keys of the big tables short
-CREATE TABLE stream (id INTEGER PRIMARY KEY, flow TEXT NOT NULL, part TEXT NOT NULL, UNIQUE (flow, part));
+CREATE TABLE stream (
+  id INTEGER PRIMARY KEY, flow TEXT NOT NULL, part TEXT NOT NULL, system TEXT, kind TEXT, target_kind TEXT,
+  relation TEXT, UNIQUE (flow, part));
 CREATE TABLE cursor (stream INTEGER PRIMARY KEY, value TEXT, fingerprint TEXT, baseline INTEGER);
 
--- one row a source record (or group), target and base are filled when its effect is known
+-- one row a source record (or group), target and base are filled when its effect is known. A row with a target is the
+-- link of two records. Rows are wide and are appended, so that GUID keys scatter over a narrow index only (measured)
 CREATE TABLE record (
-  stream INTEGER NOT NULL, key TEXT NOT NULL, version TEXT, raw BLOB, state INTEGER NOT NULL DEFAULT 0,
-  system TEXT, target TEXT, target_version TEXT, base BLOB, dirty INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (stream, key)) WITHOUT ROWID;
+  id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, key TEXT NOT NULL, version TEXT, raw BLOB,
+  state INTEGER NOT NULL DEFAULT 0, system TEXT, target TEXT, target_version TEXT, base BLOB,
+  dirty INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX record_key ON record (stream, key);
 CREATE INDEX record_dirty ON record (stream, key) WHERE dirty;
+CREATE INDEX record_target ON record (target) WHERE target IS NOT NULL;
 
 -- what each member of a group should contribute, and what the postings so far hold of it
 CREATE TABLE member (
@@ -31,24 +36,21 @@ CREATE TABLE member (
   PRIMARY KEY (stream, grp, key)) WITHOUT ROWID;
 CREATE INDEX member_key ON member (stream, key);
 
--- open operations only: they leave with their outcome
+-- open operations only: they leave with their outcome. The key is the record's: one open operation a link, by design
 CREATE TABLE operation (
-  seq INTEGER PRIMARY KEY, stream INTEGER NOT NULL, key TEXT NOT NULL, mode TEXT NOT NULL, create_key TEXT NOT NULL,
-  system TEXT NOT NULL, kind TEXT NOT NULL, target TEXT, if_version TEXT, action TEXT, fields TEXT, body BLOB,
-  extra TEXT, state INTEGER NOT NULL DEFAULT 0, request INTEGER, not_before REAL, attempt INTEGER NOT NULL DEFAULT 0,
-  note TEXT);
-CREATE UNIQUE INDEX operation_link ON operation (stream, key);
+  record INTEGER PRIMARY KEY, mode TEXT NOT NULL, create_key TEXT NOT NULL, system TEXT NOT NULL, kind TEXT NOT NULL,
+  target TEXT, if_version TEXT, action TEXT, fields TEXT, body BLOB, extra TEXT, state INTEGER NOT NULL DEFAULT 0,
+  not_before REAL, attempt INTEGER NOT NULL DEFAULT 0, note TEXT);
 CREATE UNIQUE INDEX operation_target ON operation (system, kind, target) WHERE target IS NOT NULL;
+-- an intent: the operations on the records from first to last are in flight until the outcome deletes the row
 CREATE TABLE request (
-  id INTEGER PRIMARY KEY, run INTEGER NOT NULL, stream INTEGER NOT NULL, sent_at REAL NOT NULL,
-  deadline REAL NOT NULL, epoch INTEGER NOT NULL);
+  id INTEGER PRIMARY KEY, run INTEGER NOT NULL, stream INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  sent_at REAL NOT NULL, deadline REAL NOT NULL, epoch INTEGER NOT NULL);
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY, run INTEGER NOT NULL, flow TEXT NOT NULL, at REAL NOT NULL, actor TEXT NOT NULL,
   planned_by TEXT, mode TEXT NOT NULL, bodies BLOB, applied INTEGER NOT NULL, refused INTEGER NOT NULL,
   unknown INTEGER NOT NULL, detail TEXT);
 
-CREATE TABLE identity (ref TEXT PRIMARY KEY, cluster INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX identity_cluster ON identity (cluster);
 CREATE TABLE edge (
   a TEXT NOT NULL, b TEXT NOT NULL, relation TEXT NOT NULL, flow TEXT, PRIMARY KEY (a, b, relation)) WITHOUT ROWID;
 CREATE INDEX edge_back ON edge (b);

@@ -49,7 +49,8 @@ class SqliteLedger:
     """
     Durable memory in one SQLite file (see :class:`periferia_link.ledger.protocol.Ledger`).
 
-    One thread at a time: the engine's driver. ``synchronous=FULL``: an intent that was committed survives a power cut. Open it with :meth:`open`.
+    One thread at a time: the engine's driver. ``synchronous=FULL``: an intent that was committed survives a power
+    cut. Open it with :meth:`open`.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: str, on_io: OnIo | None = None) -> None:
@@ -96,7 +97,9 @@ class SqliteLedger:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA temp_store=MEMORY")
-                connection.execute("PRAGMA cache_size=-8000")
+                connection.execute("PRAGMA cache_size=-16000")
+                # hot index pages are copied back once in a while, not after every few pages
+                connection.execute("PRAGMA wal_autocheckpoint=4000")
                 prepare(connection)
             except BaseException:
                 connection.close()
@@ -107,7 +110,7 @@ class SqliteLedger:
         """Close the file."""
         self._db.close()
 
-    def __enter__(self) -> SqliteLedger:
+    def __enter__(self) -> SqliteLedger:  # noqa: PYI034 - Self is not in typing before 3.11
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -153,9 +156,7 @@ class SqliteLedger:
         row = self._db.execute("SELECT system_id FROM instance WHERE name=?", (name,)).fetchone()
         if row is None:
             with self.transaction():
-                self._db.execute(
-                    "INSERT INTO instance VALUES (?,?) ON CONFLICT (name) DO NOTHING", (name, system_id)
-                )
+                self._db.execute("INSERT INTO instance VALUES (?,?) ON CONFLICT (name) DO NOTHING", (name, system_id))
         elif row[0] != system_id:
             msg = f"{name} is installation {system_id}, this ledger knows it as {row[0]}"
             raise WrongSystemError(msg, hint="use the ledger of that installation, or another instance name")
@@ -181,6 +182,18 @@ class SqliteLedger:
             found = self._streams[flow, part] = int(row[0])
         return found
 
+    def describe(self, stream: int, *, system: str, kind: str, target_kind: str, relation: str) -> None:
+        """Say what the records of a stream are, and what their targets are to them: links are read by it."""
+        wanted = (system, kind, target_kind, relation)
+        row = self._db.execute(
+            "SELECT system, kind, target_kind, relation FROM stream WHERE id=?", (stream,)
+        ).fetchone()
+        if row != wanted:
+            with self.transaction():
+                self._db.execute(
+                    "UPDATE stream SET system=?, kind=?, target_kind=?, relation=? WHERE id=?", (*wanted, stream)
+                )
+
     def cursor(self, stream: int) -> tuple[str | None, str | None, int | None]:
         """Return (cursor, mapping fingerprint, rows at the last complete scan)."""
         row = self._db.execute("SELECT value, fingerprint, baseline FROM cursor WHERE stream=?", (stream,)).fetchone()
@@ -196,9 +209,7 @@ class SqliteLedger:
 
     def begin_run(self, flow: str, actor: str, now: float) -> int:
         """Note that a run starts and return its number."""
-        number = self._db.execute(
-            "INSERT INTO run (flow, actor, started) VALUES (?,?,?)", (flow, actor, now)
-        ).lastrowid
+        number = self._db.execute("INSERT INTO run (flow, actor, started) VALUES (?,?,?)", (flow, actor, now)).lastrowid
         assert number is not None  # noqa: S101 - an INSERT always has a rowid
         return number
 

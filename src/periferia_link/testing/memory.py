@@ -33,7 +33,8 @@ from periferia_link.errors import (
 
 __all__ = ["MemoryConnector"]
 
-Fault = Literal["lost-before", "lost-after", "refuse", "throttle"]
+_ORIGIN = {"ref", "version"}
+_Fault = Literal["lost-before", "lost-after", "refuse", "throttle"]
 
 
 class MemoryConnector(Connector):
@@ -85,9 +86,9 @@ class MemoryConnector(Connector):
         self._gone: dict[str, dict[str, int]] = {kind: {} for kind in self._models}
         self._keys: dict[tuple[str, str], list[str]] = {}
         self._counter = 0
-        self._faults: list[Fault] = []
-        self.requests: list[tuple[str, list[Write]]] = []
-        """Every write request that arrived: (kind, writes)."""
+        self._faults: list[_Fault] = []
+        self.requests: list[tuple[str, str, int]] = []
+        """Every write request that arrived: (kind, mode of its first write, number of writes)."""
         abilities = Capabilities(
             feed=feed,
             version_covers_fields=True,
@@ -130,7 +131,7 @@ class MemoryConnector(Connector):
         """Return every record of *kind*, decoded, in key order."""
         return [self.decode(kind, self._row(kind, key)) for key in sorted(self._rows[kind])]
 
-    def fail(self, *faults: Fault) -> None:
+    def fail(self, *faults: _Fault) -> None:
         """
         Queue faults for the next write requests.
 
@@ -221,7 +222,7 @@ class MemoryConnector(Connector):
             return [
                 self._row(kind, key)._replace(match=value)
                 for value in values
-                for key in self._keys.get((kind, value), ())
+                for key in self._made_by(kind, value)
                 if key in self._rows[kind]
             ]
         wanted = set(values)
@@ -243,7 +244,7 @@ class MemoryConnector(Connector):
         if len(writes) > abilities.max_batch:
             msg = f"{len(writes)} writes in one request, {abilities.max_batch} are possible"
             raise ConfigurationError(msg, hint="the engine makes the chunks; scripts write fewer at a time")
-        self.requests.append((kind, list(writes)))
+        self.requests.append((kind, writes[0].mode, len(writes)))
         fault = self._faults.pop(0) if self._faults else None
         if fault == "lost-before":
             return [self._lost()] * len(writes)
@@ -256,6 +257,11 @@ class MemoryConnector(Connector):
         return [self._lost()] * len(writes) if fault == "lost-after" else outcomes
 
     # ------------------------------------------------------------------ inside
+
+    def _made_by(self, kind: str, create_key: str) -> Sequence[str]:
+        if self._capabilities[kind].create_guard == "server-key":
+            return (create_key,)
+        return self._keys.get((kind, create_key), ())
 
     def _lost(self) -> Unknown:
         return Unknown(OutcomeUnknownError("no answer came", system=self.name, hint="read back"))
@@ -289,19 +295,20 @@ class MemoryConnector(Connector):
 
     def _create(self, kind: str, write: Write) -> Outcome:
         abilities = self._capabilities[kind]
-        mine = self._keys.get((kind, write.create_key))
-        if mine and abilities.create_guard == "server-key":
-            ref = Ref(self.name, kind, mine[0])
-            return Applied(ref, self._row(kind, ref.id).version)
-        key = write.create_key if abilities.create_guard == "server-key" else f"{kind}-{self._counter + 1}"
+        if abilities.create_guard == "server-key":
+            key = write.create_key
+            if key in self._rows[kind]:
+                return Applied(Ref(self.name, kind, key), self._row(kind, key).version)
+        else:
+            key = f"{kind}-{self._counter + 1}"
+            self._keys.setdefault((kind, write.create_key), []).append(key)
         entity = write.entity
         assert entity is not None  # noqa: S101 - a create carries its entity
-        if write.fields >= entity.model_fields_set - {"ref", "version"}:
+        if len(write.fields) >= len(entity.model_fields_set - _ORIGIN):
             body = _body(entity)
         else:
             body = to_json({name: value for name, value in from_json(_body(entity)).items() if name in write.fields})
         version = self._store(kind, key, body)
-        self._keys.setdefault((kind, write.create_key), []).append(key)
         return Applied(Ref(self.name, kind, key), version)
 
     def _refused(self, error: type[ConnectorError], message: str) -> NotApplied:
@@ -309,4 +316,4 @@ class MemoryConnector(Connector):
 
 
 def _body(entity: Entity) -> bytes:
-    return entity.__pydantic_serializer__.to_json(entity, exclude={"ref", "version"}, exclude_unset=True)
+    return type(entity).__pydantic_serializer__.to_json(entity, exclude=_ORIGIN, exclude_unset=True)
