@@ -9,6 +9,7 @@ from periferia_link.engine._decide import decide, decide_deleted
 from periferia_link.engine._detect import SeenKeys, changed_rows, raw_digest
 from periferia_link.engine._groups import plan_groups
 from periferia_link.engine._lookups import load_tables
+from periferia_link.engine._quiet import collector_at_rest
 from periferia_link.engine._resolve import look_at_held, recover, resolve_open
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Item
@@ -105,8 +106,9 @@ class FlowRun:
         else:
             rows, digests, keys = changed_rows(session, page.rows, self._abilities)
         known = session.ledger.records.known(session.stream, keys) if keys else {}
-        work = decide(session, rows, digests, known)
-        self._write(work.commit((value, self._fingerprint, None)))
+        with collector_at_rest():
+            work = decide(session, rows, digests, known)
+            self._write(work.commit((value, self._fingerprint, None)))
         if page.deleted:
             self._write(decide_deleted(self._session, page.deleted).commit())
 

@@ -245,7 +245,9 @@ class _Book:
             return
         bodies = hashlib.blake2b(digest_size=16)
         for item in items:
-            bodies.update(item.write.create_key.encode() + (item.body or b""))
+            bodies.update(item.write.create_key.encode())
+            if item.body:
+                bodies.update(item.body)
         applied = sum(isinstance(outcome, Applied) for outcome in outcomes)
         unknown = sum(isinstance(outcome, Unknown) for outcome in outcomes)
         session.ledger.audit(

@@ -21,7 +21,6 @@ from periferia_link.ledger.protocol import OK, PARKED, REVIEW, SKIPPED, WAITING,
 __all__ = ["Case", "Item", "Work", "entity_body", "main_key", "retry_at"]
 
 _RECORD = attrgetter("record")
-_NOTHING = (None,) * 6
 _RETRY_MINUTES = (0, 5, 30, 120, 360)
 
 
@@ -275,7 +274,7 @@ class Work:
             item.record = item.record or ids[item.key]
             if write.mode == "create" and item.members is None:
                 # its body is the base of its record row: not kept twice
-                rows.append((item.record, "create", write.create_key, item.system, kind, *_NOTHING))
+                rows.append((item.record, "create", write.create_key, item.system, kind))
                 continue
             extra = json.dumps({"members": item.members}) if item.members is not None else None
             rows.append(

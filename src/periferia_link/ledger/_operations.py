@@ -15,11 +15,16 @@ _COLUMNS = (
     "o.record, r.stream, r.key, o.mode, o.create_key, o.system, o.kind, o.target, o.if_version, o.action, o.fields,"
     " o.body, o.extra, o.state, o.not_before, o.attempt, o.note"
 )
+_PLAIN = 5
 _EVERY = (PLANNED, AMBIGUOUS, HELD)
 
 
 class Operations:
-    """Rows of ``operation`` and ``request``."""
+    """
+    Rows of ``operation`` and ``request``.
+
+    CROSS JOIN fixes the order of the tables: without statistics SQLite would walk all records to find the few open ones.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -28,13 +33,21 @@ class Operations:
         """
         Write (record, mode, create_key, system, kind, target, if_version, action, fields, body, extra).
 
+        A plain create is (record, mode, create_key, system, kind): its body is the base of its record.
+
         A second open operation on one record or one target row is refused by the table itself: callers look before,
         the keys are the proof.
         """
+        plain, full = [], []
+        for row in rows:
+            (plain if len(row) == _PLAIN else full).append(row)
+        self._db.executemany(
+            "INSERT INTO operation (record, mode, create_key, system, kind) VALUES (?,?,?,?,?)", plain
+        )
         self._db.executemany(
             "INSERT INTO operation (record, mode, create_key, system, kind, target, if_version, action, fields, body,"
             " extra) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            rows,
+            full,
         )
 
     def intent(
@@ -53,8 +66,8 @@ class Operations:
     def inflight(self, stream: int) -> list[tuple[Operation, float]]:
         """Return operations that a request without outcome covers, with the deadline of that request."""
         rows = self._db.execute(
-            f"SELECT {_COLUMNS}, max(q.deadline) FROM request q JOIN operation o ON o.record BETWEEN q.first AND q.last"  # noqa: S608
-            " JOIN record r ON r.id=o.record WHERE r.stream=? AND o.state=0 GROUP BY o.record ORDER BY o.record",
+            f"SELECT {_COLUMNS}, max(q.deadline) FROM request q CROSS JOIN operation o ON o.record BETWEEN q.first AND q.last"  # noqa: S608
+            " CROSS JOIN record r ON r.id=o.record WHERE r.stream=? AND o.state=0 GROUP BY o.record ORDER BY o.record",
             (stream,),
         )
         return [(Operation(*row[:-1]), row[-1]) for row in rows]
@@ -73,7 +86,7 @@ class Operations:
     def open(self, stream: int, states: Sequence[int] = _EVERY) -> list[Operation]:
         """Return the open operations of a stream."""
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM operation o JOIN record r ON r.id=o.record"  # noqa: S608
+            f"SELECT {_COLUMNS} FROM operation o CROSS JOIN record r ON r.id=o.record"  # noqa: S608
             f" WHERE r.stream=? AND o.state IN ({in_list(len(states))}) ORDER BY o.record",
             (stream, *states),
         )
@@ -82,7 +95,7 @@ class Operations:
     def open_keys(self, stream: int, keys: Sequence[str]) -> set[str]:
         """Return those keys that have an open operation."""
         rows = self._db.execute(
-            "SELECT r.key FROM operation o JOIN record r ON r.id=o.record WHERE r.stream=?", (stream,)
+            "SELECT r.key FROM operation o CROSS JOIN record r ON r.id=o.record WHERE r.stream=?", (stream,)
         )
         # few operations are open between pages: reading them all is cheaper than asking for every key
         opened = {row[0] for row in rows}

@@ -37,7 +37,16 @@ class Records:
 
     def versions(self, stream: int, keys: Sequence[str]) -> dict[str, str | None]:
         """Return key → remembered version."""
-        return dict(self._select("key, version", stream, keys))
+        found: dict[str, str | None] = {}
+        for start in range(0, len(keys), _CHUNK):
+            chunk = keys[start : start + _CHUNK]
+            found.update(
+                self._db.execute(
+                    f"SELECT key, version FROM record WHERE stream=? AND key IN ({in_list(len(chunk))})",  # noqa: S608
+                    (stream, *chunk),
+                )
+            )
+        return found
 
     def raws(self, stream: int, keys: Sequence[str]) -> dict[str, tuple[str | None, bytes | None]]:
         """Return key → (version, hash of the raw row)."""
