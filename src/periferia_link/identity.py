@@ -98,9 +98,9 @@ class Matcher:
         for row in page.rows:
             try:
                 entity = self._connector.decode(self._kind, row)
-            except RejectedError:
+                rows += [(key.name, value, row.key) for key in self._keys if (value := key.of(entity))]
+            except (RejectedError, ValueError, TypeError, LookupError, AttributeError):
                 continue  # a target row that makes no sense cannot be matched; it is not ours to repair
-            rows += [(key.name, value, row.key) for key in self._keys if (value := key.of(entity))]
         with self._ledger.transaction():
             self._ledger.links.unindex(self._stream, [row.key for row in page.rows])
             self._ledger.links.unindex(self._stream, page.deleted)
@@ -131,7 +131,7 @@ class Matcher:
         found = {
             key.name: self._ledger.links.candidates(self._stream, key.name, _values(key, records)) for key in self._keys
         }
-        first: dict[tuple[str, str], str] = {}
+        first: dict[tuple[str, str], tuple[str, bool]] = {}
         judged = {}
         for source_key, entity in records.items():
             judged[source_key] = self._judge(source_key, entity, found, first)
@@ -142,19 +142,19 @@ class Matcher:
         source_key: str,
         entity: Entity,
         found: Mapping[str, Mapping[str, list[str]]],
-        first: dict[tuple[str, str], str],
+        first: dict[tuple[str, str], tuple[str, bool]],
     ) -> Judgement:
         strong: dict[str, str] = {}
         weak: dict[str, str] = {}
+        has_strong = any(key.of(entity) for key in self._keys if key.is_strong)
         for key in self._keys:
             value = key.of(entity)
             if value is None:
                 continue
             hits = found[key.name].get(value, ())
-            if key.is_strong and (
-                first.setdefault((key.name, value), source_key) != source_key
-                or any(hit.startswith(PENDING) and hit != PENDING + source_key for hit in hits)
-            ):
+            earlier = first.setdefault((key.name, value), (source_key, has_strong))
+            is_open = earlier[0] != source_key and (key.is_strong or not (has_strong and earlier[1]))
+            if is_open or any(self._is_under_way(hit, source_key, key, has_strong=has_strong) for hit in hits):
                 return Judgement("defer", reason=f"another record with {key.name} {value} is being created")
             (strong if key.is_strong else weak).update((hit, key.name) for hit in hits if not hit.startswith(PENDING))
         if len(strong) == 1:
@@ -163,6 +163,15 @@ class Matcher:
             reason = f"{len(strong)} records on the other side have the same {'/'.join(sorted(set(strong.values())))}"
             return Judgement("review", None, reason, tuple(sorted(strong)))
         return self._weak(entity, weak)
+
+    def _is_under_way(self, hit: str, source_key: str, key: MatchKey, *, has_strong: bool) -> bool:
+        """Whether *hit* is a create of another record that this one must wait for."""
+        if not hit.startswith(PENDING) or hit == PENDING + source_key:
+            return False
+        if key.is_strong or not has_strong:
+            return True
+        fields = self._ledger.links.indexed_fields(self._stream, [hit]).get(hit, {})
+        return not any(other.is_strong and other.name in fields for other in self._keys)
 
     def _one(self, entity: Entity, target: str, field: str) -> Judgement:
         ref = Ref(self._connector.name, self._kind, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -130,6 +129,3 @@ class Wire(Protocol):
     def close(self) -> None:
         """Close connections."""
         ...
-
-
-Headers: TypeAlias = Mapping[str, str]

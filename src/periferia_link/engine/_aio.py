@@ -30,7 +30,22 @@ async def on_thread(do: Callable[[CancelToken], T]) -> T:
     """
     Run *do* on a worker thread; when the awaiting task is cancelled, it stops before the next request.
 
-    The requests in flight are waited for: an outcome that arrives is recorded.
+    The request in flight is waited for, so that an outcome that arrives is recorded before the cancellation goes on.
     """
     token = CancelToken(_is_cancelled)
-    return await anyio.to_thread.run_sync(do, token, limiter=anyio.CapacityLimiter(1))
+    ended = anyio.Event()
+
+    def job() -> T:
+        try:
+            return do(token)
+        finally:
+            anyio.from_thread.run_sync(ended.set)
+
+    try:
+        return await anyio.to_thread.run_sync(job, limiter=anyio.CapacityLimiter(1))
+    except anyio.get_cancelled_exc_class():
+        # a task cancelled by asyncio itself leaves the await at once: the thread must not go on writing behind it
+        token.set()
+        with anyio.CancelScope(shield=True):
+            await ended.wait()
+        raise

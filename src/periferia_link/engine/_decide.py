@@ -15,9 +15,9 @@ from periferia_link.engine.flow import Ask, Contribution, Skip, Wait
 from periferia_link.errors import IdentityError, LinkError, RejectedError
 from periferia_link.identity import Judgement
 from periferia_link.ledger import PART
-from periferia_link.ledger.protocol import FOLLOWER, OK, Known
+from periferia_link.ledger.protocol import FOLLOWER, GONE, OK, Known
 
-__all__ = ["decide", "decide_deleted", "group_key", "group_names"]
+__all__ = ["STUMBLES", "decide", "decide_deleted", "group_key", "group_names", "stumbled"]
 
 # what a projection does wrong with one record must not stop the others
 STUMBLES = (ValueError, ArithmeticError, TypeError, LookupError, AttributeError)
@@ -57,21 +57,52 @@ def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], 
         if wanted is None:
             continue
         if isinstance(wanted, Ask):
-            if verdicts.get(key) not in ("create", "ignore"):
+            if key not in verdicts:
                 work.ask(case, wanted.reason)
                 continue
             wanted = wanted.otherwise
-        if isinstance(wanted, Skip) or verdicts.get(key) == "ignore":
-            _leave(session, work, case)
-        elif isinstance(wanted, Contribution):
-            _contribute(session, work, case, wanted)
-        elif case.known is not None and case.known.target is not None:
-            _change(session, work, case, case.known, wanted)
-        else:
-            fresh[key] = (case, wanted)
+        try:
+            if _decide_known(session, work, case, wanted, verdicts.get(key, "")):
+                continue
+            # what matching and routing would stumble over is parked here, alone
+            fresh[key] = (case, _checked(session, wanted))
+        except STUMBLES as exc:
+            stumbled(session, work, case, exc)
     if fresh:
         _decide_fresh(session, work, fresh, verdicts)
     return work
+
+
+def _decide_known(session: Session, work: Work, case: Case, wanted: Any, verdict: str) -> bool:
+    """Decide what needs no matching; returns whether it was decided."""
+    known = case.known
+    if isinstance(wanted, Skip) or verdict == "ignore":
+        _leave(session, work, case)
+    elif isinstance(wanted, Contribution):
+        _contribute(session, work, case, wanted)
+    elif known is not None and known.target is not None:
+        if not isinstance(wanted, (Entity, Write)):
+            msg = "the record was one thing before and is several now"
+            work.park(case, LinkError(msg, hint="separate it by hand, or give the flow another name"))
+        else:
+            _change(session, work, case, known, wanted)
+    else:
+        return False
+    return True
+
+
+def _checked(session: Session, wanted: Any) -> Any:
+    if isinstance(wanted, Entity):
+        system = session.system_for(wanted)
+        if session.flow.match:
+            session.matcher(system).values(wanted)
+    return wanted
+
+
+def stumbled(session: Session, work: Work, case: Case, exc: Exception) -> None:
+    """Park a record that the functions of the flow cannot deal with."""
+    msg = f"the projection of flow {session.flow.name} failed: {type(exc).__name__}"
+    work.park(case, LinkError(msg, hint="correct the record or the flow"))
 
 
 def _project(session: Session, work: Work, case: Case) -> Any:
@@ -92,8 +123,7 @@ def _project(session: Session, work: Work, case: Case) -> Any:
     except (RejectedError, IdentityError) as exc:
         work.park(case, exc)
     except STUMBLES as exc:
-        msg = f"the projection of flow {flow.name} failed: {type(exc).__name__}"
-        work.park(case, LinkError(msg, hint="correct the record or the flow"))
+        stumbled(session, work, case, exc)
     else:
         asked = context.drain()
         if isinstance(wanted, Wait):
@@ -127,19 +157,18 @@ def _change(session: Session, work: Work, case: Case, known: Known, wanted: Any)
         return
     system = known.system or session.system_for(wanted)
     ref = session.target_ref(system, known.target)
-    if session.ledger.operations.open_targets(system, ref.kind, [ref.id]):
+    if work.is_taken(system, ref.id):
         work.defer(case.row.key)
         return
     write = Write(session.key_for(system, case.row.key), "update", ref, wanted, fields, known.target_version)
     if work.operate(case, write, system, body):
         work.keep(case, OK)
-        work.settle(case)
 
 
 def _changed_fields(session: Session, base: bytes | None, body: bytes, wanted: Entity) -> frozenset[str]:
     if body == base:
         return frozenset()
-    owned = session.owned_fields(type(wanted))
+    owned = session.owned_fields(type(wanted)) - session.flow.keeps
     old = json.loads(base) if base else {}
     return frozenset(n for n, value in json.loads(body).items() if n in owned and old.get(n, _ABSENT) != value)
 
@@ -169,6 +198,8 @@ def _decide_fresh(
             _act(session, work, case, wanted)
         elif not isinstance(wanted, Entity):
             _several(session, work, case, wanted)
+        elif case.known is not None and session.ledger.records.parts(session.stream, key):
+            _several(session, work, case, [wanted])  # it became several things before, and is one now
         elif judged:
             _one_fresh(session, work, case, wanted, _by_verdict(verdicts.get(key, ""), judged[key]))
         else:
@@ -201,7 +232,9 @@ def _one_fresh(session: Session, work: Work, case: Case, wanted: Entity, judgeme
     elif verdict == "create" or target is None:
         _create(session, work, case, wanted)
     else:
-        state = OK if verdict == "adopt" else FOLLOWER
+        ref = session.target_ref(session.system_for(wanted), target)
+        held = session.ledger.links.taken([ref], session.source.name, session.flow.source[1])
+        state = OK if verdict == "adopt" and not held else FOLLOWER
         work.link(case, session.system_for(wanted), target, base=entity_body(wanted), state=state)
         if verdict == "follow":
             session.report.note(f"linked {case.row.key} to {target}: {judgement.reason}")
@@ -215,7 +248,6 @@ def _create(session: Session, work: Work, case: Case, wanted: Entity) -> None:
     write = Write(session.key_for(system, main, part), "create", None, wanted, fields)
     if work.operate(case, write, system, body):
         work.keep(case, OK, body)
-        work.settle(case)
         if session.flow.match:
             values = session.matcher(system).values(wanted)
             work.pending.extend((system, name, value, case.row.key) for name, value in values)
@@ -292,12 +324,18 @@ def decide_deleted(session: Session, keys: Iterable[str]) -> Work:
 
 
 def _gone(session: Session, work: Work, key: str, known: Known) -> None:
-    if session.flow.on_delete != "delete" or known.target is None or known.state == FOLLOWER:
+    if known.target is None or known.state == FOLLOWER:
         work.drops.append(key)
+        return
+    if session.flow.on_delete != "delete":
+        # the link stays: a record that comes back is the same one, not a new one
+        if known.state != GONE:
+            work.keep(Case(Row(key, None, b""), None, known), GONE)
+            work.orphaned.append((known.system or session.only_target, known.target))
         return
     system = known.system or session.only_target
     ref = Ref(system, session.flow.target[1], known.target)
-    if session.ledger.operations.open_targets(system, ref.kind, [ref.id]):
+    if work.is_taken(system, ref.id):
         work.defer(key)
         return
     write = Write(session.key_for(system, key, "delete"), "delete", ref, if_version=known.target_version)

@@ -10,7 +10,7 @@ from periferia_link.engine._detect import SeenKeys, changed_rows, raw_digest
 from periferia_link.engine._groups import plan_groups
 from periferia_link.engine._lookups import load_tables
 from periferia_link.engine._quiet import collector_at_rest
-from periferia_link.engine._resolve import look_at_held, recover, resolve_open
+from periferia_link.engine._resolve import look_at_held, recover, resolve_open, show_open
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Item
 from periferia_link.engine.apply import apply_items
@@ -36,6 +36,7 @@ class FlowRun:
         self._abilities = session.source.supports(self._kind)
         maps = [session.source.fingerprint(self._kind)]
         maps += [target.fingerprint(session.flow.target[1]) for target in session.targets.values()]
+        self._mark: str | None = None
         self._fingerprint = session.flow.fingerprint(*maps)
 
     def run(self) -> None:
@@ -56,11 +57,20 @@ class FlowRun:
         tables = load_tables(session, self._connectors)
         old = session.context
         session.context = Context(zone=old.zone, today=old.today, tables=tables, twins=old._twins)  # noqa: SLF001
-        if not session.is_planning:
+        if session.is_planning:
+            show_open(session)
+        else:
             recover(session)
             look_at_held(session)
         self._wake_parked()
+        # until a re-read is complete the old fingerprint stays: one that stops half-way starts again
+        self._mark = fingerprint if is_remapped else self._fingerprint
         self._pull(None if is_remapped else cursor, baseline, force=is_remapped)
+        if is_remapped:
+            with session.ledger.transaction():
+                session.ledger.set_cursor(
+                    session.stream, session.ledger.cursor(session.stream)[0], self._fingerprint, None
+                )
         self._finish()
 
     def _wake_parked(self) -> None:
@@ -108,7 +118,7 @@ class FlowRun:
         known = session.ledger.records.known(session.stream, keys) if keys else {}
         with collector_at_rest():
             work = decide(session, rows, digests, known)
-            self._write(work.commit((value, self._fingerprint, None)))
+            self._write(work.commit((value, self._mark, None)))
         if page.deleted:
             self._write(decide_deleted(self._session, page.deleted).commit())
 
@@ -133,18 +143,31 @@ class FlowRun:
     def _absent(self, seen: SeenKeys, baseline: int | None) -> None:
         """A complete scan lists everything: what the ledger knows and the scan does not is gone."""
         session = self._session
-        if baseline and baseline >= 10 and len(seen) < baseline * (1 - _SHRINK):
-            msg = f"{session.source.name} lists {len(seen)} {self._kind}, last time {baseline}"
-            hint = "check the rights and filters of the reading user; nothing was deleted"
-            raise EmptySourceError(msg, hint=hint, report=session.report)
         present = seen.distinct()
+        self._believe(len(present), baseline or 0, "last time")
         for keys in session.ledger.records.keys(session.stream):
             gone = [key for key in keys if hash(key) not in present and PART not in key]
             if gone:
                 self._write(decide_deleted(self._session, gone).commit())
         with session.ledger.transaction():
             value = session.ledger.cursor(session.stream)[0]
-            session.ledger.set_cursor(session.stream, value, self._fingerprint, len(present))
+            session.ledger.set_cursor(session.stream, value, self._mark, len(present))
+
+    def _believe(self, found: int, expected: int, when: str) -> None:
+        """
+        Refuse to act on a source that lost more than half of its records: a lost right looks the same.
+
+        A plan shows the deletions with a note, and applying it is the consent. A flow that ignores deletions goes on.
+        """
+        session = self._session
+        if expected < 10 or found >= expected * (1 - _SHRINK) or session.flow.on_delete == "ignore":
+            return
+        msg = f"{session.source.name} lists {found} {self._kind}, {expected} {when}"
+        if session.is_planning or session.allowed is not None:
+            session.report.note(msg)
+            return
+        hint = "check the rights and filters of the reading user; if it is true, apply a plan. Nothing was deleted"
+        raise EmptySourceError(msg, hint=hint, report=session.report)
 
     # ------------------------------------------------------------------ what was left over
 
@@ -170,6 +193,7 @@ class FlowRun:
             if not wanted:
                 continue
             rows = {row.key: row for row in session.source.get(self._kind, wanted)}
+            self._believe(len(rows), len(wanted), "were asked for")
             gone = [key for key in wanted if key not in rows]
             if gone:
                 self._write(decide_deleted(self._session, gone).commit())

@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from periferia_link.connectors.base import Row, Write
-from periferia_link.domain import Entity
-from periferia_link.engine._decide import STUMBLES, group_names
+from periferia_link.domain import Entity, exact_sum
+from periferia_link.engine._decide import STUMBLES, group_names, stumbled
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Case, Item, Work, entity_body
 from periferia_link.engine.context import MissingLinkError
 from periferia_link.engine.flow import Group, Skip, Wait
-from periferia_link.errors import IdentityError, LinkError, RejectedError
+from periferia_link.errors import IdentityError, RejectedError
 from periferia_link.ledger.protocol import OK, Known
 
 __all__ = ["plan_groups"]
@@ -98,8 +98,7 @@ def _project(session: Session, work: Work, case: Case, group: Group) -> Entity |
     except (RejectedError, IdentityError) as exc:
         work.park(case, exc)
     except STUMBLES as exc:
-        msg = f"the projection of flow {session.flow.name} failed: {type(exc).__name__}"
-        work.park(case, LinkError(msg, hint="correct the records or the flow"))
+        stumbled(session, work, case, exc)
     else:
         asked = context.drain()
         if isinstance(wanted, Wait):
@@ -117,4 +116,4 @@ def _project(session: Session, work: Work, case: Case, group: Group) -> Entity |
 def _add(sums: dict[str, Decimal], values: str | None, sign: int) -> None:
     if values is not None:
         for name, value in json.loads(values).items():
-            sums[name] += sign * Decimal(value)
+            sums[name] = exact_sum((sums[name], Decimal(value).copy_negate() if sign < 0 else Decimal(value)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from periferia_link.connectors.base import Connector
 from periferia_link.domain import Entity
+from periferia_link.engine._decide import STUMBLES
 from periferia_link.engine._detect import raw_digest
 from periferia_link.engine._session import Session
 from periferia_link.engine.context import Tables
@@ -40,12 +41,11 @@ def _load(
         for row in page.rows:
             try:
                 entity = connector.decode(lookup.kind, row)
-            except RejectedError as exc:
-                session.report.note(
-                    f"{connector.name}: {lookup.title or lookup.kind} {row.key} is unreadable: {exc.message}"
-                )
+                key = lookup.key(entity)
+            except (RejectedError, *STUMBLES) as exc:
+                why = exc.message if isinstance(exc, RejectedError) else type(exc).__name__
+                session.report.note(f"{connector.name}: {lookup.title or lookup.kind} {row.key} is unreadable: {why}")
                 continue
-            key = lookup.key(entity)
             if key is None:
                 continue
             if key in rows:

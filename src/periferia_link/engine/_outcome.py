@@ -23,9 +23,11 @@ from periferia_link.errors import (
 from periferia_link.identity import PENDING
 from periferia_link.ledger.protocol import AMBIGUOUS, HELD, OK, PARKED, PLANNED
 
-__all__ = ["Settled", "hold_items", "settle"]
+__all__ = ["WORDS", "Settled", "hold_items", "settle"]
 
-_WORD = {"create": "created", "update": "updated", "delete": "deleted", "action": "actions"}
+_NEVER = 1e9  # seconds: about thirty years
+
+WORDS = {"create": "created", "update": "updated", "delete": "deleted", "action": "actions"}
 
 
 @dataclass(slots=True)
@@ -114,8 +116,10 @@ class _Book:
         self._parks: list[tuple[Any, ...]] = []
         self._parked: list[int] = []
         self._dropped: list[str] = []
+        self._orphaned: list[tuple[str, str]] = []
         self._edges: list[tuple[str, str, str, str | None]] = []
         self._joined: list[str] = []
+        self._settled: list[str] = []
         self._posted: list[tuple[str, dict[str, str | None], str | None]] = []
         self._indexed: list[tuple[Item, Ref]] = []
         self._counts: dict[str, int] = {}
@@ -124,8 +128,9 @@ class _Book:
         """The effect is there: link it, erase the body."""
         session, ref = self._session, outcome.ref
         self._closed.append(item.record)
-        word = _WORD[item.write.mode]
+        word = WORDS[item.write.mode]
         self._counts[word] = self._counts.get(word, 0) + 1
+        self._settled.append(item.key)
         if item.members is not None:
             self._posted.append((item.key, item.members, ref.id))
             self._edges += [
@@ -135,6 +140,7 @@ class _Book:
             return
         if item.write.mode == "delete":
             self._dropped.append(item.key)
+            self._orphaned.append((item.system, ref.id))
             return
         base = None if item.write.mode == "create" else item.base
         self._linked.append((OK, item.system, ref.id, outcome.version, base, item.record))
@@ -161,7 +167,7 @@ class _Book:
         self._reopened.append((item.record, HELD, None, item.attempt, reason))
         now = self._session.now()
         hint = "finish it in the system; the next run takes the result over"
-        self._parks.append((self._stream, item.key, "Pending", reason, hint, now, now + 1e9, None))
+        self._parks.append((self._stream, item.key, "Pending", reason, hint, now, now + _NEVER, None))
         self._parked.append(item.record)
         self._session.report.note(f"held {item.key}: {reason}")
         self._counts["parked"] = self._counts.get("parked", 0) + 1
@@ -176,6 +182,9 @@ class _Book:
         self._closed.append(item.record)
         now = session.now()
         hint = error.hint or "correct the record; it is tried again then"
+        again = retry_at(now, session.ledger.desk.attempts(self._stream, item.key))
+        if item.needs_person:
+            again = now + _NEVER
         self._parks.append(
             (
                 self._stream,
@@ -184,7 +193,7 @@ class _Book:
                 error.message,
                 hint,
                 now,
-                retry_at(now, item.attempt),
+                again,
                 item.body,
             )
         )
@@ -199,16 +208,20 @@ class _Book:
             session.renew_lease()
             if self._linked:
                 ledger.records.linked(self._linked)
+            if self._settled:
+                ledger.desk.unpark(stream, self._settled)
+                ledger.desk.close_reviews(stream, self._settled)
             if self._parks:
                 ledger.desk.park(self._parks)
                 ledger.records.set_state(self._parked, PARKED)
                 self._unindex_pending([row[1] for row in self._parks])
             if self._dropped:
                 ledger.records.drop(stream, self._dropped)
+                for system, lost in self._orphaned:
+                    ledger.records.promote(stream, system, lost)
             for group, members, target in self._posted:
                 ledger.records.members_posted(session.stream, group, members)
                 ledger.records.posted(stream, group, target)
-                ledger.desk.unpark(stream, [group])
             if self._edges:
                 ledger.links.edges(self._edges)
             if self._joined:

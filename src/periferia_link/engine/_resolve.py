@@ -7,14 +7,20 @@ from collections.abc import Iterable, Sequence
 
 from periferia_link.connectors.base import Applied, NotApplied, Row, Write
 from periferia_link.domain import KINDS, Ref
-from periferia_link.engine._outcome import hold_items, settle
+from periferia_link.engine._outcome import WORDS, hold_items, settle
 from periferia_link.engine._session import Session
-from periferia_link.engine._work import Item
+from periferia_link.engine._work import Item, change_of, mark_of
 from periferia_link.engine.apply import apply_items, owned_values
-from periferia_link.errors import ConfigurationError, OutcomeUnknownError, RecordConflictError, RecordInvalidError
+from periferia_link.errors import (
+    ConfigurationError,
+    OutcomeUnknownError,
+    RecordConflictError,
+    RecordInvalidError,
+    RejectedError,
+)
 from periferia_link.ledger.protocol import AMBIGUOUS, HELD, PLANNED, Operation
 
-__all__ = ["look_at_held", "recover", "resolve_open"]
+__all__ = ["look_at_held", "recover", "resolve_open", "show_open"]
 
 _ISSUES = 3  # of one operation: more re-issues of something that never arrives help nobody
 
@@ -32,7 +38,7 @@ def recover(session: Session) -> None:
         for op, deadline in left:
             wait = _settle_seconds(session, op)
             until = deadline + wait if wait else 0.0
-            rows.append((op.record, AMBIGUOUS, until, op.attempt + 1, "the process ended before the answer"))
+            rows.append((op.record, AMBIGUOUS, until, op.attempt, "the process ended before the answer"))
         with session.ledger.transaction():
             session.ledger.operations.answered([op.record for op, _ in left])
             session.ledger.operations.reopen(rows)
@@ -51,25 +57,51 @@ def resolve_open(session: Session, *, patience: float) -> bool:
     moved = False
     until = session.now() + patience
     for _ in range(2 * _ISSUES + 2):
-        planned = session.ledger.operations.open(session.work_stream, (PLANNED,))
-        if planned:
-            moved = True
-            apply_items(session, [_item(session, op) for op in planned])
-        waiting = session.ledger.operations.open(session.work_stream, (AMBIGUOUS,))
+        waiting = _waiting(session)
         due = [op for op in waiting if (op.not_before or 0.0) <= session.now()]
-        if not due and waiting:
-            first = min(op.not_before or 0.0 for op in waiting)
-            if first > until:
-                break
-            session.check_lease()
-            session.progress("settle", 0, len(waiting))
-            _sleep(session, first - session.now())
-            due = [op for op in waiting if (op.not_before or 0.0) <= session.now()]
         if not due:
-            break
+            first = min((op.not_before or 0.0 for op in waiting), default=None)
+            if first is None or first > until:
+                break
+            session.progress("settle", 0, len(waiting))
+            session.sleep(first - session.now())
+            due = [op for op in waiting if (op.not_before or 0.0) <= session.now()]
         moved = True
-        _read_back(session, [_item(session, op) for op in due])
+        planned = [_item(session, op) for op in due if op.state == PLANNED]
+        lost = [_item(session, op) for op in due if op.state == AMBIGUOUS]
+        if planned:
+            apply_items(session, planned)
+        if lost:
+            _read_back(session, lost)
     return moved
+
+
+def _waiting(session: Session) -> list[Operation]:
+    """Operations that this run may still settle."""
+    found = session.ledger.operations.open(session.work_stream, (PLANNED, AMBIGUOUS))
+    kept = []
+    for op in found:
+        if op.state == PLANNED and op.record in session.given_up:
+            continue
+        if op.state == PLANNED and session.allowed is not None:
+            item = _item(session, op)
+            if session.allowed.get(op.key) != mark_of(session, op.key, item.write, item.body):
+                continue  # not in the plan that is being applied
+        kept.append(op)
+    return kept
+
+
+def show_open(session: Session) -> None:
+    """Put into a plan what an earlier run left open: it is written first."""
+    for op in session.ledger.operations.open(session.work_stream, (PLANNED, AMBIGUOUS)):
+        item = _item(session, op)
+        known = session.ledger.records.known(op.stream, [op.key]).get(op.key)
+        base = known.base if known is not None and known.target is not None else None
+        mark = mark_of(session, op.key, item.write, item.body)
+        assert session.changes is not None  # noqa: S101 - only plans show
+        session.changes.append(change_of(session, op.key, item.write, op.system, body=item.body, base=base, mark=mark))
+        session.report.count(WORDS[item.write.mode])
+        session.report.note(f"{op.key}: a {op.mode} of an earlier run is still open")
 
 
 def look_at_held(session: Session) -> None:
@@ -77,16 +109,6 @@ def look_at_held(session: Session) -> None:
     held = session.ledger.operations.open(session.work_stream, (HELD,))
     if held:
         _read_back(session, [_item(session, op) for op in held], held=True)
-
-
-def _sleep(session: Session, seconds: float) -> None:
-    # short naps: a long wait must keep the lease and hear a cancellation
-    end = session.now() + seconds
-    while session.now() < end:
-        session.clock.sleep(min(20.0, end - session.now()))
-        session.check_lease()
-        with session.ledger.transaction():
-            session.renew_lease()
 
 
 def _settle_seconds(session: Session, op: Operation) -> float:
@@ -161,6 +183,12 @@ def _creates(session: Session, system: str, items: Sequence[Item], *, held: bool
                   hint="correct the record; it is tried again then"))  # fmt: skip
         else:
             missing.append(item)
+    if session.targets[system].supports(kind).create_guard == "none":
+        error = OutcomeUnknownError("the answer was lost, and this system keeps no key to find the record by",
+            hint="look there whether it was created; then retry or drop it")  # fmt: skip
+        for item in missing:
+            _park(session, item, error)
+        return
     _issue_again(session, missing)
 
 
@@ -168,9 +196,11 @@ def _quarantine(session: Session, item: Item, keys: list[str]) -> None:
     """Several with one marker: keep the lowest as the link, report, delete nothing: a person reverses the others."""
     ref = Ref(item.system, session.flow.target[1], keys[0])
     settle(session, [item], [Applied(ref)], recovered=True)
-    session.report.note(
-        f"{item.key}: {len(keys)} records carry one key: {', '.join(keys)}; {keys[0]} is kept, reverse the others"
-    )
+    reason = f"{len(keys)} records carry one key: {', '.join(keys)}; {keys[0]} is kept, reverse the others"
+    with session.ledger.transaction():
+        session.ledger.desk.review([(session.work_stream, item.key, reason, json.dumps(keys[1:]), session.now())])
+    session.report.count("review")
+    session.report.note(f"{item.key}: {reason}")
 
 
 def _updates(session: Session, system: str, items: Sequence[Item]) -> None:
@@ -184,7 +214,11 @@ def _updates(session: Session, system: str, items: Sequence[Item]) -> None:
                 session, item, RecordConflictError(f"{item.write.ref} is gone", hint="it was deleted there meanwhile")
             )
             continue
-        there = owned_values(connector.decode(kind, row), item.write.fields)
+        try:
+            there = owned_values(connector.decode(kind, row), item.write.fields)
+        except RejectedError as exc:
+            _park(session, item, RecordConflictError(f"{item.write.ref} is unreadable: {exc.message}", hint=exc.hint))
+            continue
         if there == owned_values(item.write.entity, item.write.fields):
             settle(session, [item], [Applied(Ref(system, kind, row.key), row.version)], recovered=True)
         else:
@@ -209,6 +243,7 @@ def _deletes(session: Session, system: str, items: Sequence[Item]) -> None:
 def _issue_again(session: Session, items: Iterable[Item]) -> None:
     fresh = []
     for item in items:
+        item.attempt += 1
         if item.attempt >= _ISSUES:
             note = _note_of(session, item)
             error = RecordInvalidError(
@@ -234,5 +269,6 @@ def _note_of(session: Session, item: Item) -> str:
 def _park(session: Session, item: Item, error: RecordInvalidError | RecordConflictError | OutcomeUnknownError) -> None:
     item.tries = 99
     if isinstance(error, OutcomeUnknownError):
+        item.needs_person = True
         error = RecordInvalidError(error.message, hint=error.hint)
     settle(session, [item], [NotApplied(error)], recovered=True)

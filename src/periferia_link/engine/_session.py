@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from periferia_link.connectors.base import Connector
-from periferia_link.domain import Entity, Ref
+from periferia_link.domain import Entity, Ref, exact_sum
 from periferia_link.engine.context import Context
 from periferia_link.engine.flow import Flow
 from periferia_link.engine.plan import Change
@@ -76,6 +76,8 @@ class Session:
     group_stream: int = 0
     edges: dict[str, hashlib._Hash] = field(default_factory=dict)  # target instance -> hash begun with the flow edge
     matchers: dict[str, Matcher] = field(default_factory=dict)
+    given_up: set[int] = field(default_factory=set)  # records whose system asked to come back later, once too often
+    refused: set[str] = field(default_factory=set)
     owned: dict[type[Entity], frozenset[str]] = field(default_factory=dict)
 
     @property
@@ -175,6 +177,21 @@ class Session:
             self.lease = self.ledger.leases.take(self.flow.name, self.actor, now=self.now(), seconds=_LEASE_SECONDS)
         self.lease_ends = self.clock.monotonic() + _LEASE_SECONDS
 
+    def sleep(self, seconds: float) -> None:
+        """
+        Wait in short naps: a long wait must keep the lease and hear a cancellation.
+
+        Raises:
+            FlowError: The run was cancelled.
+            LeaseHeldError: Another runner took over.
+        """
+        end = self.now() + seconds
+        while self.now() < end:
+            self.clock.sleep(min(20.0, end - self.now()))
+            self.check_lease()
+            with self.ledger.transaction():
+                self.renew_lease()
+
     def now(self) -> float:
         """Return seconds since the epoch by the given clock."""
         return self.clock.now().timestamp()
@@ -204,7 +221,7 @@ class Session:
                 self._refuse(
                     f"changes to {share:.0f} % of {self.known_before} known records, allowed are {ceilings.percent:g} %"
                 )
-        self.money += money
+        self.money = exact_sum((self.money, money))
         if ceilings.money is not None and self.money > ceilings.money:
             self._refuse(f"postings of {self.money:,}, allowed are {ceilings.money:,}")
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from periferia_link.connectors.base import Mode, Row, Write
-from periferia_link.domain import Entity, Ref
+from periferia_link.domain import Entity, Ref, exact_sum
 from periferia_link.engine._session import Session
 from periferia_link.engine.plan import Change, digest
 from periferia_link.errors import LinkError
@@ -18,7 +18,7 @@ from periferia_link.identity import PENDING
 from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import OK, PARKED, REVIEW, SKIPPED, WAITING, Known
 
-__all__ = ["Case", "Item", "Work", "entity_body", "main_key", "retry_at"]
+__all__ = ["Case", "Item", "Work", "change_of", "entity_body", "main_key", "mark_of", "retry_at"]
 
 _RECORD = attrgetter("record")
 _RETRY_MINUTES = (0, 5, 30, 120, 360)
@@ -40,9 +40,11 @@ class Item:
     base: bytes | None = None
     members: dict[str, str | None] | None = None
     record: int = 0  # row of the ledger; known after the commit for new records
-    attempt: int = 0
+    attempt: int = 0  # how often its fate was unknown and nothing of it was found
     sent_at: float = 0.0
     tries: int = 0  # conflicts re-read in this run
+    needs_person: bool = False  # its fate is lost: only a person lets it go again
+    delays: int = 0  # how often the system asked to come back later, in this run
 
 
 class Case(NamedTuple):
@@ -69,6 +71,8 @@ class Work:
     items: list[Item] = field(default_factory=list)
     parks: list[tuple[Any, ...]] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    unparked: list[str] = field(default_factory=list)
+    targets: set[tuple[str, str]] = field(default_factory=set)  # (system, id) that this page already writes
     reviews: list[tuple[int, str, str, str, float]] = field(default_factory=list)
     depends: dict[str, set[str]] = field(default_factory=dict)
     edges: list[tuple[str, str, str, str | None]] = field(default_factory=list)
@@ -78,6 +82,7 @@ class Work:
     members: list[tuple[int, str, str, str | None]] = field(default_factory=list)
     dirty_groups: set[str] = field(default_factory=set)
     drops: list[str] = field(default_factory=list)
+    orphaned: list[tuple[str, str]] = field(default_factory=list)  # (system, target) that lost the record writing it
     counts: dict[str, int] = field(default_factory=dict)
 
     def count(self, what: str) -> None:
@@ -107,7 +112,8 @@ class Work:
         self.keep(case, PARKED)
         key, now = case.row.key, self.session.now()
         hint = error.hint or "correct the record in its system; it is read again then"
-        self.parks.append((self.stream, key, type(error).__name__, error.message, hint, now, now, None))
+        again = retry_at(now, self.session.ledger.desk.attempts(self.stream, key))
+        self.parks.append((self.stream, key, type(error).__name__, error.message, hint, now, again, None))
         self.count("parked")
         self.session.report.note(f"parked {key}: {error.message} → {hint}")
 
@@ -115,6 +121,7 @@ class Work:
         """Put the record before a person."""
         self.keep(case, REVIEW)
         key = case.row.key
+        self.unparked.append(key)
         self.reviews.append((self.stream, key, reason, json.dumps(candidates), self.session.now()))
         self.count("review")
         self.session.report.note(f"review {key}: {reason}")
@@ -122,6 +129,7 @@ class Work:
     def wait(self, case: Case, ref: Ref) -> None:
         """Let the record wait until *ref* is linked."""
         self.keep(case, WAITING)
+        self.unparked.append(case.row.key)
         self.count("waiting")
         self.session.report.note(f"waiting {case.row.key}: needs {ref}")
 
@@ -129,6 +137,13 @@ class Work:
         """Remember a record that does not belong into the target."""
         self.keep(case, SKIPPED)
         self.settle(case, "skipped")
+
+    def is_taken(self, system: str, target: str) -> bool:
+        """Whether an operation on that target row is open, in this page or in any flow."""
+        kind = self.session.flow.target[1]
+        return (system, target) in self.targets or bool(
+            self.session.ledger.operations.open_targets(system, kind, [target])
+        )
 
     def defer(self, key: str) -> None:
         """Look at the record again later in this run, or in the next one."""
@@ -153,36 +168,21 @@ class Work:
         """
         session, key, known = self.session, case.row.key, case.known
         if session.is_planning or session.allowed is not None:
-            target = write.ref.id if write.ref else None
-            names = ",".join(sorted(write.fields)) if write.mode == "update" else None
-            mark = digest((session.flow.name, key, write.mode, target or "", names or ""), body)
+            mark = mark_of(session, key, write, body)
             if session.allowed is not None and session.allowed.get(key) != mark:
                 self.defer(key)
-                self.count("refused")
+                if key not in session.refused:
+                    session.refused.add(key)
+                    self.count("refused")
                 return None
             if session.changes is not None:
-                session.changes.append(self._change(case, write, system, body, mark))
+                base = known.base if known is not None and known.target is not None else None
+                session.changes.append(change_of(session, key, write, system, body=body, base=base, mark=mark))
+        if write.ref is not None:
+            self.targets.add((system, write.ref.id))
         item = Item(key, write, system, body, body, None, known.id if known is not None else 0)
         self.items.append(item)
         return item
-
-    def _change(self, case: Case, write: Write, system: str, body: bytes | None, mark: str) -> Change:
-        known = case.known
-        before = known.base if known is not None and known.target is not None else None
-        after = json.loads(body) if body else {}
-        old = json.loads(before) if before else {}
-        names = sorted(write.fields) or sorted(after)
-        return Change(
-            flow=self.session.flow.name,
-            key=case.row.key,
-            mode=write.mode,
-            kind=self.session.flow.target[1],
-            system=system,
-            target=write.ref.id if write.ref else None,
-            target_version=write.if_version,
-            fields={name: (old.get(name), after.get(name)) for name in names if name in after or name in old},
-            digest=mark,
-        )
 
     # ------------------------------------------------------------------ durable
 
@@ -199,7 +199,7 @@ class Work:
             modes[item.write.mode] += 1
             total = getattr(item.write.entity, "total", None)
             if total is not None:
-                money += abs(total.amount)
+                money = exact_sum((money, total.amount.copy_abs()))
         self.session.check_ceilings(modes["create"], modes["update"] + modes["action"], modes["delete"], money)
 
     def commit(self, cursor: tuple[str | None, str | None, int | None] | None = None) -> list[Item]:
@@ -222,6 +222,8 @@ class Work:
                 ledger.records.mark_dirty(session.group_stream, sorted(self.dirty_groups))
             if self.drops:
                 ledger.records.drop(self.stream, self.drops)
+            for system, target in self.orphaned:
+                ledger.records.promote(self.stream, system, target)
             if self.later:
                 ledger.records.mark_dirty(self.stream, self.later)
             if cursor is not None:
@@ -258,6 +260,8 @@ class Work:
         if self.settled:
             desk.unpark(self.stream, self.settled)
             desk.close_reviews(self.stream, self.settled)
+        if self.unparked:
+            desk.unpark(self.stream, self.unparked)
         if self.parks:
             desk.park(self.parks)
         if self.reviews:
@@ -292,3 +296,32 @@ def entity_body(entity: Entity) -> bytes:
     """Return the fields that the projection set, as canonical JSON: what is unknown never overwrites."""
     # of the class: on an instance the name goes through pydantic's __getattr__
     return type(entity).__pydantic_serializer__.to_json(entity, exclude_unset=True, exclude=_ORIGIN)
+
+
+def mark_of(session: Session, key: str, write: Write, body: bytes | None) -> str:
+    """Return the fingerprint of an intended change, as plans keep it."""
+    names = ",".join(sorted(write.fields)) if write.mode == "update" else ""
+    return digest((session.flow.name, key, write.mode, write.ref.id if write.ref else "", names), body)
+
+
+def change_of(
+    session: Session, key: str, write: Write, system: str, *, body: bytes | None, base: bytes | None, mark: str
+) -> Change:
+    """Return what a plan shows of one write."""
+    if write.mode == "action":
+        fields: dict[str, tuple[Any, Any]] = {"action": (None, write.action)}
+    else:
+        after, old = json.loads(body or b"{}"), json.loads(base or b"{}")
+        names = sorted(write.fields) or sorted({*after, *old})
+        fields = {name: (old.get(name), after.get(name)) for name in names if name in after or name in old}
+    return Change(
+        flow=session.flow.name,
+        key=key,
+        mode=write.mode,
+        kind=session.flow.target[1],
+        system=system,
+        target=write.ref.id if write.ref else None,
+        target_version=write.if_version,
+        fields=fields,
+        digest=mark,
+    )

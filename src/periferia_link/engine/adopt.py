@@ -98,7 +98,7 @@ def _compare(session: Session, work: Work) -> None:
 
 def _differences(session: Session, there: Entity, base: bytes) -> list[str]:
     wanted = type(there).model_validate_json(base)
-    fields = wanted.model_fields_set & session.owned_fields(type(there)) - {"custom"}
+    fields = wanted.model_fields_set & session.owned_fields(type(there)) - {"custom"} - session.flow.keeps
     mine: Mapping[str, object] = owned_values(wanted, fields)
     theirs: Mapping[str, object] = owned_values(there, fields)
     return sorted(name for name in fields if mine.get(name) != theirs.get(name))

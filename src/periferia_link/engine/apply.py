@@ -75,7 +75,8 @@ class _Driver:
                 elif self._delayed:
                     self._wake()
         if self._fatal is not None:
-            raise FlowError(str(self._fatal), hint=self._fatal.hint, report=self._session.report) from self._fatal
+            msg = f"{self._connector.name}: {self._fatal.message}"
+            raise FlowError(msg, hint=self._fatal.hint, report=self._session.report) from self._fatal
         return self._unknown
 
     # ------------------------------------------------------------------ chunks
@@ -95,7 +96,7 @@ class _Driver:
     def _wake(self) -> None:
         self._delayed.sort(key=lambda pair: pair[0])
         due, chunk = self._delayed.pop(0)
-        self._session.clock.sleep(max(0.0, due - self._session.now()))
+        self._session.sleep(due - self._session.now())
         self._queue.append(chunk)
 
     def _intend(self, chunk: list[Item]) -> None:
@@ -115,7 +116,6 @@ class _Driver:
             )
         for item in chunk:
             item.sent_at = sent_at
-            item.attempt += 1
         session.report.requests += 1
 
     def _send(self, chunk: list[Item]) -> list[Outcome]:
@@ -133,13 +133,16 @@ class _Driver:
         self._fatal = self._fatal or left.fatal
         self._unknown += left.unknown
         self._queue.extend(left.halves)
-        again = [item for item in left.again if item.attempt < _ATTEMPTS]
+        for item in left.again:
+            item.delays += 1
+        again = [item for item in left.again if item.delays < _ATTEMPTS]
         if again:
             self._delayed.append((left.again_at, again))
-        late = len(left.again) - len(again)
+        late = [item for item in left.again if item.delays >= _ATTEMPTS]
         if late:
-            self._session.report.count("waiting", late)
-            self._session.report.note(f"{self._connector.name} is not available: {late} records stay planned")
+            self._session.given_up.update(item.record for item in late)
+            self._session.report.count("waiting", len(late))
+            self._session.report.note(f"{self._connector.name} is not available: {len(late)} records stay planned")
         if left.reread:
             self._enqueue(self._with_versions(left.reread, moved=True))
         self._session.progress("write", self._session.report.writes)
@@ -182,6 +185,7 @@ class _Driver:
                 elif self._reconcile(item, row):
                     ready.append(item)
             except RejectedError as exc:
+                # an unreadable row of the target parks this record alone
                 refused.append((item, exc))
         self._refuse(refused)
         return sorted(ready, key=lambda item: item.record)
@@ -203,6 +207,9 @@ class _Driver:
                 foreign.append(name)
             send.add(name)
         policy = self._session.flow.on_conflict
+        if foreign and self._session.allowed is not None:
+            msg = f"{', '.join(sorted(foreign))} changed in the target since the plan was made"
+            raise RecordConflictError(msg, hint="make a new plan")
         if foreign and policy == "review":
             msg = f"{', '.join(sorted(foreign))} changed on both sides"
             raise RecordConflictError(msg, hint="decide which side is right, then run again")

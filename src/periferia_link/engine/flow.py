@@ -144,6 +144,9 @@ class Flow:
 
         owns: Fields of the target that this flow writes; ``None`` is all that the projection sets.
 
+        keeps: Owned fields that are given when a record is created and never changed afterwards: keys that people
+            chose there.
+
         on_conflict: Who wins a field that both sides changed.
 
         on_delete: What a deletion in the source does: nothing, delete the target, or (grouped) post the difference.
@@ -170,6 +173,7 @@ class Flow:
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     match: tuple[MatchKey, ...] = ()
     owns: frozenset[str] | None = None
+    keeps: frozenset[str] = frozenset()
     on_conflict: Literal["source", "target", "review"] = "source"
     on_delete: Literal["ignore", "delete", "adjust"] = "ignore"
     after: tuple[str, ...] = ()
@@ -208,7 +212,16 @@ class Flow:
 
     def fingerprint(self, *maps: str) -> str:
         """Return a short text that changes when the meaning of the flow does: version, owned fields, rules, maps."""
-        parts = [self.name, str(self.version), *sorted(self.owns or ()), self.rules, str(self.starts), *maps]
+        parts = [
+            self.name,
+            str(self.version),
+            *sorted(self.owns or ()),
+            "-",
+            *sorted(self.keeps),
+            self.rules,
+            str(self.starts),
+            *maps,
+        ]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 

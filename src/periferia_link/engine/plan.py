@@ -96,6 +96,7 @@ class Plan:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan as JSON, readable by its owner only: it shows values."""
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            os.chmod(path, 0o600)  # noqa: PTH101 - a file that was there keeps its mode otherwise
             json.dump(self.to_dict(), out, ensure_ascii=False, indent=1, default=str)
 
     @classmethod
@@ -113,7 +114,7 @@ class Plan:
                 for row in found["changes"]
             ]
             return cls(changes, {}, list(found["flows"]))
-        except (OSError, ValueError, KeyError, TypeError) as exc:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
             msg = f"{os.fspath(path)} is not a saved plan"
             raise ConfigurationError(msg, hint="make one with: periferia-link plan --save FILE") from exc
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 __all__ = ["COUNTS", "FlowReport", "Progress", "RunReport"]
 
 COUNTS = ("created", "updated", "deleted", "unchanged", "adopted", "parked", "review")
-_MORE = ("waiting", "skipped", "refused", "actions")
+_MORE = ("unmatched", "different", "waiting", "skipped", "refused", "actions")
 _EXAMPLES = 50
 
 

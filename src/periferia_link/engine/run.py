@@ -100,9 +100,7 @@ class Engine:
             LeaseHeldError: Another runner works on the flow.
             ConnectorError: A side cannot be read.
         """
-        with self._lock, self._session(flow, self.ledger, CancelToken()) as session:
-            adopt(session, since)
-            return session.report
+        return self._adopt(flow, since, CancelToken())
 
     def plan(self, flows: Flow | Iterable[Flow]) -> Plan:
         """
@@ -145,7 +143,7 @@ class Engine:
         Raises:
             LinkError: As :meth:`adopt`.
         """
-        return await on_thread(lambda _cancel: self.adopt(flow, since=since))
+        return await on_thread(lambda cancel: self._adopt(flow, since, cancel))
 
     async def aplan(self, flows: Flow | Iterable[Flow]) -> Plan:
         """
@@ -176,12 +174,20 @@ class Engine:
 
     # ------------------------------------------------------------------ how
 
+    def _adopt(self, flow: Flow, since: date | None, cancel: CancelToken) -> FlowReport:
+        with self._lock, self._session(flow, self.ledger, cancel) as session:
+            adopt(session, since)
+            return session.report
+
     def _plan(self, flows: Flow | Iterable[Flow], cancel: CancelToken) -> Plan:
         plan = Plan()
         with self._lock, self.ledger.scratch() as scratch:
             for flow in _listed(flows):
                 with self._session(flow, scratch, cancel, changes=plan) as session:
                     FlowRun(session, self._players(flow), 0.0).run()
+                    waiting = len(scratch.records.dirty(session.stream, 1_000_000))
+                    if waiting:
+                        session.report.count("waiting", waiting)
                     plan.reports[flow.name] = session.report
                     plan.flows.append(flow.name)
         return plan
@@ -204,7 +210,9 @@ class Engine:
                     exc.report = report
                     raise
                 except ConnectorError as exc:
-                    raise FlowError(str(exc), hint=exc.hint, report=report) from exc
+                    raise FlowError(
+                        f"{exc.system}: {exc.message}" if exc.system else exc.message, hint=exc.hint, report=report
+                    ) from exc
                 finally:
                     report.seconds = self._clock.monotonic() - begun
         return report
@@ -221,7 +229,8 @@ class Engine:
     ) -> Iterator[Session]:
         source = self._only(flow.source[0], flow)
         targets = {name: self.systems[name] for name in self._names(flow.target[0], flow)}
-        ids = {name: self._identify(name, ledger) for name in (source.name, *targets)}
+        players = {connector.name for connector in self._players(flow).values()}
+        ids = {name: self._identify(name, ledger) for name in sorted({source.name, *targets, *players})}
         report = FlowReport(flow.name)
         today = accounting_date(self._clock.now(), self._zone)
         context = Context(zone=self._zone, today=today, twins=self._twins(flow, ledger))
@@ -243,7 +252,7 @@ class Engine:
             session.run = ledger.begin_run(flow.name, self._actor, session.now())
         try:
             yield session
-        except Exception as exc:
+        except (Exception, KeyboardInterrupt) as exc:
             self._end(session, f"{type(exc).__name__}")
             raise
         else:

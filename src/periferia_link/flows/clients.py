@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from periferia_link.domain import Client, TaxId, folded_name
+from periferia_link.domain import Client, folded_name
 from periferia_link.engine import Ask, Context, Flow, MatchKey
 
 __all__ = ["clients"]
@@ -18,9 +18,6 @@ def _tax_id(client: Client) -> str | None:
 def _project(client: Client, context: Context) -> Client | Ask:
     del context
     tax_id = client.tax_id
-    if tax_id is not None and tax_id.is_strong:
-        # a completed NIT is written complete: on the other side it is an ordinary valid one
-        tax_id = TaxId(country=tax_id.country, number=tax_id.number, standing="verified", note=None)
     wanted = Client(
         name=client.name,
         code=_code(client),
@@ -70,6 +67,7 @@ def clients(*, source: str = "crm", target: str = "erp", **changes: Any) -> Flow
             MatchKey("tax_id", _tax_id),
             MatchKey("name", lambda client: folded_name(client.name), is_strong=False),
         ),
+        keeps=frozenset({"code"}),
         owns=frozenset({"name", "tax_id", "country", "city", "email", "phone", "is_active", "code"}),
     )
     return flow.but(**changes) if changes else flow

@@ -52,6 +52,7 @@ def projects(*, source: str = "crm", target: str = "erp", **changes: Any) -> Flo
         target=(target, "Project"),
         project=_project,
         match=(MatchKey("code", lambda project: project.code),),
+        keeps=frozenset({"code"}),
         owns=frozenset({"code", "name", "client", "starts_on"}),
         after=("clients",),
         relation="made from",

@@ -35,6 +35,11 @@ class Desk:
             rows,
         )
 
+    def attempts(self, stream: int, key: str) -> int:
+        """Return how often a record was parked so far."""
+        row = self._db.execute("SELECT attempts FROM parked WHERE stream=? AND key=?", (stream, key)).fetchone()
+        return int(row[0]) if row else 0
+
     def unpark(self, stream: int, keys: Iterable[str]) -> None:
         """Forget records that went through."""
         self._db.executemany("DELETE FROM parked WHERE stream=? AND key=?", [(stream, key) for key in keys])
@@ -67,7 +72,8 @@ class Desk:
         """Return open reviews, oldest first."""
         rows = self._db.execute(
             "SELECT s.flow, r.key, r.reason, r.candidates, r.since, r.verdict FROM review r"
-            " JOIN stream s ON s.id=r.stream WHERE ?1 IS NULL OR s.flow=?1 ORDER BY r.since, s.flow, r.key",
+            " JOIN stream s ON s.id=r.stream WHERE r.verdict IS NULL AND (?1 IS NULL OR s.flow=?1)"
+            " ORDER BY r.since, s.flow, r.key",
             (flow,),
         )
         return [
@@ -86,8 +92,11 @@ class Desk:
         )
 
     def close_reviews(self, stream: int, keys: Iterable[str]) -> None:
-        """Forget reviews that are settled."""
-        self._db.executemany("DELETE FROM review WHERE stream=? AND key=?", [(stream, key) for key in keys])
+        """Forget reviews that are settled; the verdict to ignore a record is kept, or it would be asked again."""
+        self._db.executemany(
+            "DELETE FROM review WHERE stream=? AND key=? AND (verdict IS NULL OR verdict<>'ignore')",
+            [(stream, key) for key in keys],
+        )
 
 
 def _started(pid: int) -> str:
@@ -105,9 +114,10 @@ def owner_name() -> str:
 
 
 def _is_dead(owner: str) -> bool:
-    host, pid, started = owner.rsplit(":", 2)
+    host, _, rest = owner.partition(":")
+    pid, _, started = rest.partition(":")
     if host != socket.gethostname() or not pid.isdigit():
-        return False
+        return False  # another machine, or a name that a person chose: alive until the lease ends
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
@@ -115,6 +125,12 @@ def _is_dead(owner: str) -> bool:
     except OSError:
         return False
     return started != "?" and _started(int(pid)) != started
+
+
+def _readable(owner: str) -> str:
+    host, _, rest = owner.partition(":")
+    pid = rest.partition(":")[0]
+    return f"process {pid} on {host}" if pid.isdigit() else owner
 
 
 class Leases:
@@ -134,8 +150,7 @@ class Leases:
             "SELECT owner, epoch, since, expires FROM lease WHERE flow=? AND partition=?", (flow, partition)
         ).fetchone()
         if row and row[0] and row[3] > now and not _is_dead(row[0]):
-            host, pid, _ = row[0].rsplit(":", 2)
-            msg = f"flow {flow} is being worked on by process {pid} on {host}, since {now - row[2]:.0f} s"
+            msg = f"flow {flow} is being worked on by {_readable(row[0])}, since {now - row[2]:.0f} s"
             raise LeaseHeldError(msg, hint=f"wait for it; its lease ends in {row[3] - now:.0f} s if it is gone")
         held = Held(flow, partition, owner, (row[1] if row else 0) + 1, now, now + seconds)
         self._db.execute(

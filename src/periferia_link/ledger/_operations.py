@@ -23,7 +23,7 @@ class Operations:
     """
     Rows of ``operation`` and ``request``.
 
-    CROSS JOIN fixes the order of the tables: without statistics SQLite would walk all records to find the few open ones.
+    CROSS JOIN fixes the order of the tables: without statistics SQLite walks all records to find the few open ones.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -38,12 +38,11 @@ class Operations:
         A second open operation on one record or one target row is refused by the table itself: callers look before,
         the keys are the proof.
         """
-        plain, full = [], []
+        plain: list[tuple[Any, ...]] = []
+        full: list[tuple[Any, ...]] = []
         for row in rows:
             (plain if len(row) == _PLAIN else full).append(row)
-        self._db.executemany(
-            "INSERT INTO operation (record, mode, create_key, system, kind) VALUES (?,?,?,?,?)", plain
-        )
+        self._db.executemany("INSERT INTO operation (record, mode, create_key, system, kind) VALUES (?,?,?,?,?)", plain)
         self._db.executemany(
             "INSERT INTO operation (record, mode, create_key, system, kind, target, if_version, action, fields, body,"
             " extra) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
@@ -66,7 +65,8 @@ class Operations:
     def inflight(self, stream: int) -> list[tuple[Operation, float]]:
         """Return operations that a request without outcome covers, with the deadline of that request."""
         rows = self._db.execute(
-            f"SELECT {_COLUMNS}, max(q.deadline) FROM request q CROSS JOIN operation o ON o.record BETWEEN q.first AND q.last"  # noqa: S608
+            f"SELECT {_COLUMNS}, max(q.deadline) FROM request q"  # noqa: S608
+            " CROSS JOIN operation o ON o.record BETWEEN q.first AND q.last"
             " CROSS JOIN record r ON r.id=o.record WHERE r.stream=? AND o.state=0 GROUP BY o.record ORDER BY o.record",
             (stream,),
         )

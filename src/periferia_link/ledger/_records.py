@@ -105,6 +105,14 @@ class Records:
         self._db.executemany("DELETE FROM parked WHERE stream=? AND key=?", gone)
         self._db.executemany("DELETE FROM review WHERE stream=? AND key=?", gone)
 
+    def promote(self, stream: int, system: str, target: str) -> None:
+        """Let the first follower of a target write it: the record that did is gone."""
+        self._db.execute(
+            "UPDATE record SET state=0, dirty=1 WHERE id=(SELECT min(id) FROM record WHERE target=? AND system=?"
+            " AND stream=? AND state=5)",
+            (target, system, stream),
+        )
+
     def count(self, stream: int) -> int:
         """Return how many records of the stream are known."""
         return int(self._db.execute("SELECT count(*) FROM record WHERE stream=?", (stream,)).fetchone()[0])

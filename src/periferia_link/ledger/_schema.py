@@ -89,6 +89,10 @@ def prepare(connection: sqlite3.Connection) -> None:
         LedgerCorruptError: The file is another application's database.
     """
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    ours = int(connection.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION_ID
+    if found and not ours:
+        msg = "the file is a database of another application"
+        raise LedgerCorruptError(msg, hint="name another file under [ledger] path")
     if found == SCHEMA_VERSION:
         return
     if found > SCHEMA_VERSION:

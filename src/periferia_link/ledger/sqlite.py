@@ -45,6 +45,32 @@ def _error_of(exc: sqlite3.DatabaseError, path: str) -> LedgerError:
     return LedgerError(msg, hint="check the path, its rights and the disk")
 
 
+def _create_private(path: str) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as exc:
+        msg = f"the ledger {path} cannot be created: {exc.strerror}"
+        raise LedgerError(msg, hint="name a folder that exists and can be written") from exc
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose statements raise our errors, reads outside transactions included."""
+
+    path = ""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.DatabaseError as exc:
+            raise _error_of(exc, self.path) from exc
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        try:
+            return super().executemany(sql, parameters)
+        except sqlite3.DatabaseError as exc:
+            raise _error_of(exc, self.path) from exc
+
+
 class SqliteLedger:
     """
     Durable memory in one SQLite file (see :class:`periferia_link.ledger.protocol.Ledger`).
@@ -86,13 +112,12 @@ class SqliteLedger:
         """
         name = os.fspath(path)
         if name != ":memory:" and not Path(name).exists():
-            try:
-                os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
-            except OSError as exc:
-                msg = f"the ledger {name} cannot be created: {exc.strerror}"
-                raise LedgerError(msg, hint="name a folder that exists and can be written") from exc
+            _create_private(name)
         with _typed(name):
-            connection = sqlite3.connect(name, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                name, timeout=busy_seconds, isolation_level=None, check_same_thread=False, factory=_Connection
+            )
+            connection.path = name
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
@@ -243,8 +268,8 @@ class SqliteLedger:
             LedgerError: The copy cannot be written.
         """
         target = os.fspath(path)
+        _create_private(target)
         with _typed(target):
-            os.close(os.open(target, os.O_CREAT | os.O_RDWR, 0o600))
             other = sqlite3.connect(target)
             try:
                 self._db.backup(other)
@@ -257,7 +282,8 @@ class SqliteLedger:
         with tempfile.TemporaryDirectory(prefix="periferia-link-") as folder:
             path = os.path.join(folder, "plan.db")  # noqa: PTH118 - one join
             self.backup(path)
-            copy = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            copy = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=_Connection)
+            copy.path = path
             copy.execute("PRAGMA synchronous=OFF")
             try:
                 yield SqliteLedger(copy, path)

@@ -24,6 +24,7 @@ from periferia_link.domain import Entity, Ref
 from periferia_link.errors import (
     ConfigurationError,
     ConnectorError,
+    ExpiredCursorError,
     OutcomeUnknownError,
     RecordConflictError,
     RecordInvalidError,
@@ -111,6 +112,7 @@ class MemoryConnector(Connector):
         """Store *entity* as a person would; returns its ref."""
         kind = entity.kind()
         key = entity.ref.id if entity.ref else str(len(self._rows[kind]) + len(self._gone[kind]) + 1)
+        self._gone[kind].pop(key, None)
         self._store(kind, key, _body(entity))
         return Ref(self.name, kind, key)
 
@@ -165,6 +167,9 @@ class MemoryConnector(Connector):
         """
         feed = self.supports(kind).feed
         rows = self._rows[kind]
+        if since is not None and not since.isdecimal():
+            msg = "this cursor was not made here"
+            raise ExpiredCursorError(msg, system=self.name, hint="everything is read again")
         after = int(since) if since else 0
         if since is None or feed == "scan":
             keys, gone = list(rows), []
@@ -186,9 +191,10 @@ class MemoryConnector(Connector):
         Raises:
             RecordInvalidError: The row does not fit the model.
         """
+        self.supports(kind)
         assert isinstance(row.body, bytes)  # noqa: S101 - this connector stores bytes
         try:
-            values = from_json(row.body)
+            values = dict(from_json(row.body))
             values["ref"], values["version"] = (self.name, kind, row.key), row.version
             return self._models[kind].model_validate(values)
         except ValidationError as exc:
@@ -196,7 +202,7 @@ class MemoryConnector(Connector):
             where = ".".join(str(part) for part in first["loc"])
             msg = f"{kind} {row.key}: {where}: {first['msg']}"
             raise RecordInvalidError(msg, system=self.name, hint=f"correct {where} there") from None
-        except ValueError as exc:
+        except (TypeError, ValueError) as exc:
             msg = f"{kind} {row.key} is not readable"
             raise RecordInvalidError(msg, system=self.name, hint="correct the record there") from exc
 
@@ -208,7 +214,7 @@ class MemoryConnector(Connector):
             ConfigurationError: The kind is not held.
         """
         self.supports(kind)
-        return [self._row(kind, key) for key in ids if key in self._rows[kind]]
+        return [self._row(kind, key) for key in dict.fromkeys(ids) if key in self._rows[kind]]
 
     def find(self, kind: str, field: str, values: Sequence[str]) -> list[Row]:
         """
@@ -217,7 +223,10 @@ class MemoryConnector(Connector):
         Raises:
             ConfigurationError: The kind is not held.
         """
-        self.supports(kind)
+        abilities = self.supports(kind)
+        if field != "create_key" and field not in abilities.find_fields:
+            msg = f"{self.name} does not search {kind} by {field}"
+            raise ConfigurationError(msg, hint=f"it searches by {', '.join(sorted(abilities.find_fields))}")
         if field == "create_key":
             return [
                 self._row(kind, key)._replace(match=value)
@@ -241,6 +250,8 @@ class MemoryConnector(Connector):
             ConfigurationError: More writes than ``max_batch``.
         """
         abilities = self.supports(kind)
+        if not writes:
+            return []
         if len(writes) > abilities.max_batch:
             msg = f"{len(writes)} writes in one request, {abilities.max_batch} are possible"
             raise ConfigurationError(msg, hint="the engine makes the chunks; scripts write fewer at a time")
