@@ -1,0 +1,1 @@
+"""Private: how requests travel. Each third-party library is imported by exactly one file here."""

@@ -1,0 +1,169 @@
+"""JSON that is stricter than its parsers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from periferia_link.errors import ConfigurationError, ContractBrokenError, RecordInvalidError
+from periferia_link.transport import _json
+from periferia_link.transport._json import NotJsonError, dumps, loads, rows_of
+
+BAD = {
+    "NaN": b"[NaN]",
+    "Infinity": b"[-Infinity]",
+    "digits": b"[" + b"9" * 5000 + b"]",
+    "depth": b"[" * 201 + b"]" * 201,
+    "depth of objects": b'{"a":' * 201 + b"1" + b"}" * 201,
+    "depth behind brackets in texts": b'["]]]][[[[",' + b"[" * 200 + b"]" * 200 + b"]",
+    "great depth": b"[" * 100_000,
+    "escaped surrogate": b'["\\ud800"]',
+    "surrogate in a name": b'{"\\uDC00":1}',
+    "raw surrogate": b'["\xed\xa0\x80"]',
+    "bad UTF-8": b'["\xff"]',
+    "latin-1": '["ñ"]'.encode("latin-1"),
+    "UTF-16": '["a"]'.encode("utf-16"),
+    "trailing": b"[1] x",
+    "nothing": b"",
+    "cut": b'{"a": [1, 2',
+    "HTML": b"<html>",
+    "line break in a text": b'["a\nb"]',
+}
+
+
+@pytest.fixture(params=["as installed", "standard library"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run with the fast parser, if it is installed, and without."""
+    if request.param == "standard library":
+        monkeypatch.setattr(_json, "_PLAIN", _json.STANDARD_PLAIN)
+        monkeypatch.setattr(_json, "_EXACT", _json.STANDARD_EXACT)
+    return request.param
+
+
+@pytest.mark.usefixtures("parser")
+class TestReading:
+    """The same texts are accepted and refused, whatever is installed."""
+
+    @pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
+    @pytest.mark.parametrize("exact", [False, True])
+    def test_refused(self, body: bytes, exact: bool) -> None:
+        """One error for all of it, which both kinds of handlers catch, and nothing of the document in it."""
+        with pytest.raises(NotJsonError) as caught:
+            loads(body, exact=exact)
+        assert isinstance(caught.value, ContractBrokenError)
+        assert isinstance(caught.value, ValueError)
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+
+    def test_a_number_beyond_a_float(self) -> None:
+        """1e400 is no infinity: refused as a float, kept as a decimal."""
+        with pytest.raises(NotJsonError):
+            loads(b"[1e400]")
+        assert [Decimal("1e400")] == loads(b"[1e400]", exact=True)
+
+    def test_accepted(self) -> None:
+        """A byte order mark, escaped pairs, NUL, 200 levels, large integers."""
+        assert [1] == loads(b"\xef\xbb\xbf[1]")
+        assert ["😀\x00"] == loads(b'["\\ud83d\\ude00\\u0000"]')
+        assert [10**30] == loads(b"[1" + b"0" * 30 + b"]")
+        assert loads(b"[" * 200 + b"]" * 200)
+        assert loads(b'["]]]][[[[",' + b"[" * 199 + b"]" * 199 + b"]")
+
+    def test_money_digit_by_digit(self) -> None:
+        """Exact reading never sees a binary float."""
+        assert {"a": Decimal("0.10"), "b": Decimal("12345678901234567890.12"), "c": 1} == loads(
+            b'{"a": 0.10, "b": 12345678901234567890.12, "c": 1}', exact=True
+        )
+        assert "0.10" == str(loads(b"0.10", exact=True))
+        assert isinstance(loads(b"0.5"), float)
+
+
+class TestRows:
+    """Pages."""
+
+    def test_rows_and_rest(self) -> None:
+        """Rows, and links and counts beside them."""
+        rows, rest = rows_of(b'{"value": [{"a": 1.10}], "@odata.nextLink": "x"}')
+        assert ([{"a": Decimal("1.10")}], {"@odata.nextLink": "x"}) == (rows, rest)
+        assert [{}] == rows_of(b'{"items": [{}]}', "items")[0]
+
+    @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"value": null}', b'{"value": {}}', b'{"value": [1]}', b"1"])
+    def test_another_shape_is_no_empty_page(self, body: bytes) -> None:
+        """Typed, never an empty list."""
+        with pytest.raises(NotJsonError):
+            rows_of(body)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**40), 10**40)
+    | st.decimals(allow_nan=False, allow_infinity=False, places=2)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    max_leaves=20,
+)
+
+
+class TestWriting:
+    """Always the same bytes."""
+
+    def test_bytes(self) -> None:
+        """Sorted names, no blanks, decimals as numbers, UTF-8."""
+        value = {"b": Decimal("100.10"), "a": ["ñ\n", None, True, 1.5, 7, Decimal("1E+2")], "c": {}, "d": []}
+        assert '{"a":["ñ\\n",null,true,1.5,7,100],"b":100.10,"c":{},"d":[]}'.encode() == dumps(value)
+
+    @given(json_values)
+    def test_round_trip(self, value: object) -> None:
+        """What is written is read back as it was, digit by digit."""
+        assert value == loads(dumps(value), exact=True)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *(Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity"), float("nan"), float("inf"), 10**401),
+            *(Decimal("1E+999999999"), Decimal("1E-999999999"), "\ud800", {"\udfff": 1}),
+        ],
+    )
+    def test_values_that_json_cannot_say(self, value: object) -> None:
+        """The record is parked; nothing is rounded or dropped in silence."""
+        with pytest.raises(RecordInvalidError):
+            dumps({"x": value} if not isinstance(value, dict) else value)
+
+    def test_depth(self) -> None:
+        """What we would not read we do not write."""
+        deep: list[object] = []
+        for _ in range(199):
+            deep = [deep]
+        assert deep == loads(dumps(deep))
+        with pytest.raises(RecordInvalidError):
+            dumps([deep])
+
+    @pytest.mark.parametrize("value", [object(), b"x", {1: 2}, {1, 2}])
+    def test_types_that_json_does_not_have(self, value: object) -> None:
+        """A mistake of the caller."""
+        with pytest.raises(ConfigurationError):
+            dumps([value])
+
+
+class TestInstallation:
+    """The fast parser is optional."""
+
+    def test_without_msgspec(self) -> None:
+        """The module works, and reads money exactly, when msgspec is not installed."""
+        program = (
+            "import sys; sys.modules['msgspec'] = None\n"
+            "from importlib.machinery import PathFinder\n"
+            "find = PathFinder.find_spec\n"
+            "PathFinder.find_spec = lambda name, *a, **k: None if name == 'msgspec' else find(name, *a, **k)\n"
+            "del sys.modules['msgspec']\n"
+            "from periferia_link.transport._json import loads\n"
+            "print(loads(b'[0.10]', exact=True), 'msgspec' in sys.modules)\n"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert "[Decimal('0.10')] False" == done.stdout.strip()
