@@ -1,0 +1,100 @@
+"""Pages of one kind, from a place in its feed to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from periferia_link.connectors._field_map import KindMap
+from periferia_link.connectors.base import Page, Row
+from periferia_link.connectors.dynamics365._feed import TIME_COLUMN, Place, split_deleted
+from periferia_link.connectors.dynamics365._options import Options
+from periferia_link.connectors.dynamics365._web_api import WebApi, repeating
+from periferia_link.transport._odata import ge, query
+
+__all__ = ["pages"]
+
+
+def pages(
+    api: WebApi,
+    columns: KindMap,
+    place: Place,
+    *,
+    options: Options,
+    is_scan: bool,
+    row: Callable[[Mapping[str, Any]], Row],
+    now: Callable[[], datetime],
+) -> Iterator[Page]:
+    """
+    Follow the pages from a place on; the links of the server are used as they are.
+
+    Args:
+        api: Whom to ask.
+
+        columns: Table and columns of the kind.
+
+        place: Where to begin.
+
+        options: Page size and overlap.
+
+        is_scan: The pull began without a cursor.
+
+        row: Makes a row of a record.
+
+        now: The current instant.
+
+    Raises:
+        ExpiredCursorError: The place is forgotten.
+        PaginationError: The pages repeat.
+        ConnectorError: Anything else that the environment refused.
+    """
+    served: set[str] = set()
+    before: dict[str, str | None] = {}
+    is_resumed = not is_scan
+    while True:
+        path = place.link or _first(columns, place)
+        entries, rest = api.page(path, prefer=_prefer(place, options), is_resumed=is_resumed)
+        is_resumed = False
+        found, gone = split_deleted(entries)
+        rows = [row(record) for record in found]
+        here = {each.key: each.version for each in rows}
+        following = api.following(rest, served)
+        if following is not None and here and here == before:
+            raise repeating(api.system)
+        # a page that overlaps the one before it brings nothing twice
+        fresh = [each for each in rows if each.key not in before or before[each.key] != each.version]
+        before = here
+        if place.feed == "watermark":
+            place = place.seen(found, now())
+        if following is None:
+            yield Page(fresh, gone, _end(api, place, rest, options), is_last=True, is_scan=is_scan)
+            return
+        place = place.on(following)
+        yield Page(fresh, gone, str(place), is_scan=is_scan)
+
+
+def _first(columns: KindMap, place: Place) -> str:
+    if place.feed == "delta":
+        return query(columns.table, select=columns.select)
+    return query(
+        columns.table,
+        select=tuple(dict.fromkeys((*columns.select, TIME_COLUMN))),
+        filter=ge(TIME_COLUMN, place.since) if place.since else None,
+        orderby=[f"{TIME_COLUMN} asc", f"{columns.key} asc"],
+    )
+
+
+def _prefer(place: Place, options: Options) -> str | None:
+    wishes = ["odata.track-changes"] if place.tracking else []
+    if options.page_size:
+        wishes.append(f"odata.maxpagesize={options.page_size}")
+    return ",".join(wishes) or None
+
+
+def _end(api: WebApi, place: Place, rest: Mapping[str, Any], options: Options) -> str | None:
+    """Return the cursor behind the last page."""
+    if place.feed == "watermark":
+        return str(place.rested(timedelta(seconds=options.overlap)))
+    link = api.changes(rest)
+    return None if link is None else str(place.after_changes(link))
