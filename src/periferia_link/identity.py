@@ -131,29 +131,43 @@ class Matcher:
         found = {
             key.name: self._ledger.links.candidates(self._stream, key.name, _values(key, records)) for key in self._keys
         }
-        first: dict[tuple[str, str], tuple[str, bool]] = {}
-        judged = {}
-        for source_key, entity in records.items():
-            judged[source_key] = self._judge(source_key, entity, found, first)
-        return judged
+        claims = self._claims(records)
+        return {source_key: self._judge(source_key, entity, found, claims) for source_key, entity in records.items()}
+
+    def _claims(self, records: Mapping[str, Entity]) -> dict[tuple[str, str], str]:
+        """
+        Say which record of a page goes first for each value, so that order makes no difference.
+
+        The first one; for a weak value the first that has a strong one as well.
+        """
+        claims: dict[tuple[str, str], str] = {}
+        ranked = sorted(records.items(), key=lambda pair: not self._has_strong(pair[1]))
+        for key in self._keys:
+            for source_key, entity in records.items() if key.is_strong else ranked:
+                value = key.of(entity)
+                if value is not None:
+                    claims.setdefault((key.name, value), source_key)
+        return claims
+
+    def _has_strong(self, entity: Entity) -> bool:
+        return any(key.of(entity) for key in self._keys if key.is_strong)
 
     def _judge(
         self,
         source_key: str,
         entity: Entity,
         found: Mapping[str, Mapping[str, list[str]]],
-        first: dict[tuple[str, str], tuple[str, bool]],
+        claims: Mapping[tuple[str, str], str],
     ) -> Judgement:
         strong: dict[str, str] = {}
         weak: dict[str, str] = {}
-        has_strong = any(key.of(entity) for key in self._keys if key.is_strong)
+        has_strong = self._has_strong(entity)
         for key in self._keys:
             value = key.of(entity)
             if value is None:
                 continue
             hits = found[key.name].get(value, ())
-            earlier = first.setdefault((key.name, value), (source_key, has_strong))
-            is_open = earlier[0] != source_key and (key.is_strong or not (has_strong and earlier[1]))
+            is_open = claims[key.name, value] != source_key and (key.is_strong or not has_strong)
             if is_open or any(self._is_under_way(hit, source_key, key, has_strong=has_strong) for hit in hits):
                 return Judgement("defer", reason=f"another record with {key.name} {value} is being created")
             (strong if key.is_strong else weak).update((hit, key.name) for hit in hits if not hit.startswith(PENDING))
@@ -186,7 +200,7 @@ class Matcher:
 
     def _weak(self, entity: Entity, weak: Mapping[str, str]) -> Judgement:
         strong_names = [key.name for key in self._keys if key.is_strong]
-        has_strong = any(key.of(entity) for key in self._keys if key.is_strong)
+        has_strong = self._has_strong(entity)
         fields = self._ledger.links.indexed_fields(self._stream, sorted(weak)) if weak else {}
         # two valid ids that differ are two companies, however equal their names
         open_hits = [

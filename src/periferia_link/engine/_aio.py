@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 
 from periferia_link.engine._workers import CancelToken
@@ -48,4 +49,8 @@ async def on_thread(do: Callable[[CancelToken], T]) -> T:
         token.set()
         with anyio.CancelScope(shield=True):
             await ended.wait()
+        raise
+    except Exception:
+        # a cancelled scope lets the thread end first; then the cancellation is what happened, not the stop it caused
+        await anyio.lowlevel.checkpoint_if_cancelled()
         raise

@@ -120,7 +120,13 @@ class FlowRun:
             work = decide(session, rows, digests, known)
             self._write(work.commit((value, self._mark, None)))
         if page.deleted:
-            self._write(decide_deleted(self._session, page.deleted).commit())
+            listed = {row.key for row in page.rows}
+            both = [key for key in page.deleted if key in listed]
+            if both:
+                # a page proves no order: the system is asked for these again
+                with session.ledger.transaction():
+                    session.ledger.records.mark_dirty(session.stream, both)
+            self._write(decide_deleted(session, [key for key in page.deleted if key not in listed]).commit())
 
     def _digests(self, rows: Iterable[Row]) -> dict[str, bytes]:
         if self._abilities.version_covers_fields:

@@ -143,7 +143,8 @@ class _Book:
             self._orphaned.append((item.system, ref.id))
             return
         base = None if item.write.mode == "create" else item.base
-        self._linked.append((OK, item.system, ref.id, outcome.version, base, item.record))
+        version = None if item.drifted else outcome.version
+        self._linked.append((OK, item.system, ref.id, version, base, item.record))
         if item.write.mode == "create":
             self._joined.append(item.key)
             if session.flow.match:
@@ -155,8 +156,10 @@ class _Book:
         connector = session.targets[item.system]
         abilities = connector.supports(session.flow.target[1])
         wait = 0.0
-        if abilities.create_guard != "server-key" or item.write.mode == "action":
+        # a server-enforced key makes a second look and try safe at once; after that a slow server gets its time
+        if abilities.create_guard != "server-key" or item.write.mode == "action" or item.attempt:
             wait = connector.deadline + abilities.settle_seconds
+        if abilities.create_guard != "server-key":
             session.report.windows.add(f"{connector.name}: a create later than {wait:g} s after it was sent")
         self._reopened.append(
             (item.record, AMBIGUOUS, (item.sent_at or session.now()) + wait, item.attempt, _brief(error))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from periferia_link.connectors.base import Applied, NotApplied, Row, Write
 from periferia_link.domain import KINDS, Ref
 from periferia_link.engine._outcome import WORDS, hold_items, settle
 from periferia_link.engine._session import Session
-from periferia_link.engine._work import Item, change_of, mark_of
+from periferia_link.engine._work import Item, change_of, main_key, mark_of
 from periferia_link.engine.apply import apply_items, owned_values
 from periferia_link.errors import (
     ConfigurationError,
@@ -18,7 +19,7 @@ from periferia_link.errors import (
     RecordInvalidError,
     RejectedError,
 )
-from periferia_link.ledger.protocol import AMBIGUOUS, HELD, PLANNED, Operation
+from periferia_link.ledger.protocol import AMBIGUOUS, HELD, OK, PLANNED, Operation
 
 __all__ = ["look_at_held", "recover", "resolve_open", "show_open"]
 
@@ -172,7 +173,7 @@ def _creates(session: Session, system: str, items: Sequence[Item], *, held: bool
         rows = found.get(item.write.create_key, [])
         final = [row for row in rows if row.pending is None]
         if len(final) == 1:
-            settle(session, [item], [Applied(Ref(system, kind, final[0].key), final[0].version)], recovered=True)
+            _adopt_own(session, item, final[0])
         elif final:
             _quarantine(session, item, sorted(row.key for row in final))
         elif rows:
@@ -190,6 +191,50 @@ def _creates(session: Session, system: str, items: Sequence[Item], *, held: bool
             _park(session, item, error)
         return
     _issue_again(session, missing)
+
+
+def _adopt_own(session: Session, item: Item, row: Row) -> None:
+    """
+    Link what one of our requests created; it may have been an earlier one, with other values.
+
+    A record is brought up to date by the next look at it. A posting cannot be changed: a person compares.
+    """
+    kind = session.flow.target[1]
+    there = _values_there(session, item, row)
+    wanted = _wanted(item)
+    if item.members is not None and there.get("total") not in (None, wanted.get("total")):
+        reason = f"{row.key} carries our key and another amount: {there['total']} instead of {wanted['total']}"
+        _park(
+            session, item, OutcomeUnknownError(reason, hint="compare it with the time entries, then correct it there")
+        )
+        return
+    settle(session, [item], [Applied(Ref(item.system, kind, row.key), row.version)], recovered=True)
+    there.pop("total", None)
+    if item.members is None and any(wanted.get(name) != value for name, value in there.items()):
+        base = json.dumps({**json.loads(item.body or b"{}"), **there}).encode()
+        with session.ledger.transaction():
+            session.ledger.records.linked([(OK, item.system, row.key, row.version, base, item.record)])
+            session.ledger.records.mark_dirty(session.work_stream, [main_key(item.key)])
+
+
+def _wanted(item: Item) -> dict[str, Any]:
+    if item.write.entity is None:
+        return {}
+    if item.members is not None:
+        return {"total": getattr(item.write.entity, "total", None)}
+    return owned_values(item.write.entity, item.write.fields)
+
+
+def _values_there(session: Session, item: Item, row: Row) -> dict[str, Any]:
+    """Return the values of our fields in the target; of a posting its total. Unreadable ones say nothing."""
+    try:
+        entity = session.targets[item.system].decode(session.flow.target[1], row)
+    except RejectedError:
+        return {}
+    if item.members is not None:
+        total = getattr(entity, "total", None)
+        return {} if total is None else {"total": total}
+    return owned_values(entity, item.write.fields)
 
 
 def _quarantine(session: Session, item: Item, keys: list[str]) -> None:
@@ -244,7 +289,7 @@ def _issue_again(session: Session, items: Iterable[Item]) -> None:
     fresh = []
     for item in items:
         item.attempt += 1
-        if item.attempt >= _ISSUES:
+        if item.attempt >= _ISSUES:  # the last look came after the deadline of the last request
             note = _note_of(session, item)
             error = RecordInvalidError(
                 f"sent {item.attempt} times, the system holds nothing of it; last answer: {note}",

@@ -43,6 +43,7 @@ class Item:
     attempt: int = 0  # how often its fate was unknown and nothing of it was found
     sent_at: float = 0.0
     tries: int = 0  # conflicts re-read in this run
+    drifted: bool = False  # the target holds foreign values in fields that this write does not touch
     needs_person: bool = False  # its fate is lost: only a person lets it go again
     delays: int = 0  # how often the system asked to come back later, in this run
 

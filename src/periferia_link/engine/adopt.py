@@ -36,6 +36,7 @@ def adopt(session: Session, since: date | None) -> None:
     abilities = session.source.supports(kind)
     done = 0
     for page in session.source.pull(kind):
+        session.check_lease()
         rows = list(page.rows)
         known = session.ledger.records.known(session.stream, [row.key for row in rows])
         rows = [row for row in rows if row.key not in known]

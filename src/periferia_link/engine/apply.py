@@ -196,9 +196,11 @@ class _Driver:
         if item.write.mode == "delete" or item.write.entity is None:
             item.write = item.write._replace(if_version=version)
             return True
-        there = owned_values(self._connector.decode(self._kind, row), item.write.fields)
         wanted = owned_values(item.write.entity, item.write.fields)
         before = _base_of(self._session, item)
+        there = owned_values(self._connector.decode(self._kind, row), {*before, *item.write.fields})
+        # what people changed there in other fields: the next update must not take the row's new version for agreement
+        item.drifted = any(there.get(name) != value for name, value in before.items() if name not in wanted)
         send, foreign = set(), []
         for name, value in wanted.items():
             if there.get(name) == value:
@@ -227,7 +229,9 @@ class _Driver:
         """The target holds the wanted values: nothing to send."""
         session = self._session
         with session.ledger.transaction():
-            session.ledger.records.linked([(OK, item.system, row.key, row.version, item.base, item.record)])
+            session.ledger.records.linked(
+                [(OK, item.system, row.key, None if item.drifted else row.version, item.base, item.record)]
+            )
             session.ledger.operations.close([item.record])
         session.report.count("unchanged")
 

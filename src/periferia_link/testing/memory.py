@@ -309,7 +309,8 @@ class MemoryConnector(Connector):
         if abilities.create_guard == "server-key":
             key = write.create_key
             if key in self._rows[kind]:
-                return Applied(Ref(self.name, kind, key), self._row(kind, key).version)
+                # taken by an earlier attempt: only a read-back tells what that one wrote
+                return Unknown(RecordConflictError(f"{kind} {key} exists", system=self.name, hint="read it back"))
         else:
             key = f"{kind}-{self._counter + 1}"
             self._keys.setdefault((kind, write.create_key), []).append(key)

@@ -36,8 +36,7 @@ def hold_first(here):
 
 async def until(event):
     """Wait for a thread without blocking the loop."""
-    while not event.is_set():
-        await asyncio.sleep(0)
+    await anyio.to_thread.run_sync(event.wait, 20)
 
 
 def finish(here):
