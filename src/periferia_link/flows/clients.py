@@ -29,7 +29,7 @@ def _project(client: Client, context: Context) -> Client | Ask:
         is_active=client.is_active,
     )
     if tax_id is not None and tax_id.standing == "wrong":
-        return Ask(f"tax id {tax_id.note}", wanted)
+        return Ask(f"tax id: {tax_id.note}", wanted)
     return wanted
 
 
