@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from periferia_link.connectors.base import Connector, Page
+from periferia_link.connectors.base import Connector, Page, Row
 from periferia_link.domain import Entity, Ref
 from periferia_link.errors import ExpiredCursorError, RejectedError
 from periferia_link.ledger.protocol import Ledger
@@ -94,13 +94,7 @@ class Matcher:
                 self._forget_absent(listed)
 
     def _store(self, page: Page) -> None:
-        rows = []
-        for row in page.rows:
-            try:
-                entity = self._connector.decode(self._kind, row)
-                rows += [(key.name, value, row.key) for key in self._keys if (value := key.of(entity))]
-            except (RejectedError, ValueError, TypeError, LookupError, AttributeError):
-                continue  # a target row that makes no sense cannot be matched; it is not ours to repair
+        rows = [found for row in page.rows for found in self._indexed(row)]
         with self._ledger.transaction():
             self._ledger.links.unindex(self._stream, [row.key for row in page.rows])
             self._ledger.links.unindex(self._stream, page.deleted)
@@ -108,6 +102,12 @@ class Matcher:
             # a scan starts anew every time: only a feed that can continue keeps a cursor
             if page.cursor is not None and self._connector.supports(self._kind).feed != "scan":
                 self._ledger.set_cursor(self._stream, page.cursor, None, None)
+
+    def _indexed(self, row: Row) -> list[tuple[str, str, str]]:
+        try:
+            return [(*pair, row.key) for pair in self.values(self._connector.decode(self._kind, row))]
+        except (RejectedError, ValueError, TypeError, LookupError, AttributeError):
+            return []  # a target row that makes no sense cannot be matched; it is not ours to repair
 
     def _forget_absent(self, listed: set[str]) -> None:
         known = self._ledger.links.indexed_keys(self._stream)
@@ -131,34 +131,40 @@ class Matcher:
         found = {
             key.name: self._ledger.links.candidates(self._stream, key.name, _values(key, records)) for key in self._keys
         }
-        claims = self._claims(records)
-        return {source_key: self._judge(source_key, entity, found, claims) for source_key, entity in records.items()}
+        claims: dict[tuple[str, str], bool] = {}  # value -> whether the record that goes first has a strong one
+        judged = {}
+        for source_key, entity in records.items():
+            judgement = self._judge(source_key, entity, found)
+            if judgement.verdict in ("create", "adopt") and self._is_claimed(entity, judgement, claims):
+                judgement = Judgement("defer", reason="a record of the same page goes first")
+            elif judgement.verdict in ("create", "adopt"):
+                self._claim(entity, judgement, claims)
+            judged[source_key] = judgement
+        return judged
 
-    def _claims(self, records: Mapping[str, Entity]) -> dict[tuple[str, str], str]:
-        """
-        Say which record of a page goes first for each value, so that order makes no difference.
-
-        The first one; for a weak value the first that has a strong one as well.
-        """
-        claims: dict[tuple[str, str], str] = {}
-        ranked = sorted(records.items(), key=lambda pair: not self._has_strong(pair[1]))
+    def _is_claimed(self, entity: Entity, judgement: Judgement, claims: Mapping[tuple[str, str], bool]) -> bool:
+        """Whether an earlier record of the page takes what this one would take, or creates what it must see."""
+        has_strong = self._has_strong(entity)
         for key in self._keys:
-            for source_key, entity in records.items() if key.is_strong else ranked:
-                value = key.of(entity)
-                if value is not None:
-                    claims.setdefault((key.name, value), source_key)
-        return claims
+            claimed = claims.get((key.name, key.of(entity) or ""))
+            if claimed is not None and (
+                key.is_strong or (judgement.verdict == "create" and not (claimed and has_strong))
+            ):
+                return True
+        return False
+
+    def _claim(self, entity: Entity, judgement: Judgement, claims: dict[tuple[str, str], bool]) -> None:
+        has_strong = self._has_strong(entity)
+        for key in self._keys:
+            value = key.of(entity)
+            # what is adopted creates nothing that a name could hit
+            if value is not None and (key.is_strong or judgement.verdict == "create"):
+                claims.setdefault((key.name, value), has_strong)
 
     def _has_strong(self, entity: Entity) -> bool:
         return any(key.of(entity) for key in self._keys if key.is_strong)
 
-    def _judge(
-        self,
-        source_key: str,
-        entity: Entity,
-        found: Mapping[str, Mapping[str, list[str]]],
-        claims: Mapping[tuple[str, str], str],
-    ) -> Judgement:
+    def _judge(self, source_key: str, entity: Entity, found: Mapping[str, Mapping[str, list[str]]]) -> Judgement:
         strong: dict[str, str] = {}
         weak: dict[str, str] = {}
         has_strong = self._has_strong(entity)
@@ -167,12 +173,11 @@ class Matcher:
             if value is None:
                 continue
             hits = found[key.name].get(value, ())
-            is_open = claims[key.name, value] != source_key and (key.is_strong or not has_strong)
-            if is_open or any(self._is_under_way(hit, source_key, key, has_strong=has_strong) for hit in hits):
+            if any(self._is_under_way(hit, source_key, key, has_strong=has_strong) for hit in hits):
                 return Judgement("defer", reason=f"another record with {key.name} {value} is being created")
             (strong if key.is_strong else weak).update((hit, key.name) for hit in hits if not hit.startswith(PENDING))
         if len(strong) == 1:
-            return self._one(entity, *strong.popitem())
+            return self._one(source_key, entity, *strong.popitem())
         if strong:
             reason = f"{len(strong)} records on the other side have the same {'/'.join(sorted(set(strong.values())))}"
             return Judgement("review", None, reason, tuple(sorted(strong)))
@@ -187,9 +192,9 @@ class Matcher:
         fields = self._ledger.links.indexed_fields(self._stream, [hit]).get(hit, {})
         return not any(other.is_strong and other.name in fields for other in self._keys)
 
-    def _one(self, entity: Entity, target: str, field: str) -> Judgement:
+    def _one(self, source_key: str, entity: Entity, target: str, field: str) -> Judgement:
         ref = Ref(self._connector.name, self._kind, target)
-        holder = self._ledger.links.taken([ref], self._source.system, self._source.kind).get(ref)
+        holder = self._ledger.links.holder(ref, self._source._replace(id=source_key))
         if holder is None:
             return Judgement("adopt", target, f"same {field}")
         known = self._ledger.links.indexed_fields(self._stream, [target]).get(target, {})

@@ -9,7 +9,7 @@ __all__ = ["in_spanish"]
 
 _SENTENCES: Sequence[tuple[str, str]] = (
     # identity
-    (r"tax id the check digit should be (\w)", r"el dígito de verificación del NIT debería ser \1"),
+    (r"tax id:? the check digit should be (\w)", r"el dígito de verificación del NIT debería ser \1"),
     (r"(\d+) records on the other side have the same (.+)", r"\1 registros del otro lado tienen el mismo \2"),
     (r"(\S+) already is (\S+), and has the same (.+)", r"\1 ya es \2, y tiene el mismo \3"),
     (r"same (.+), and no id that proves it", r"mismo \1, y ningún documento que lo pruebe"),

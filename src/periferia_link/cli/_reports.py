@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -20,6 +21,7 @@ _WIDE = 110  # characters that a table of all counts takes
 _ALWAYS = ("created", "updated", "unchanged")
 _SOMETIMES = ("waiting", "skipped", "refused", "unmatched", "different")
 _EXAMPLES = 3
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _FIRST = {name: place for place, name in enumerate(("code", "number", "name", "tax_id", "client"))}
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "action": "!"}
 
@@ -170,15 +172,20 @@ def _among(screen: Screen, review: Review) -> str:
 
 
 def _show_reasons(screen: Screen, rows: Iterable[_Waiting], examples: int) -> None:
-    by_reason: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for flow, reason, step, record in rows:
-        by_reason[flow, reason, step].append(record)
-    for (flow, reason, step), records in by_reason.items():
-        shown = ", ".join(records[:examples]) + (", …" if len(records) > examples else "")
-        screen.line(f"{flow}: {screen.words('parked.records', n=len(records))}: {shown}", indent=2)
-        for name, text in (("parked.reason", reason), ("parked.next", step)):
-            if text:
-                screen.line(f"{screen.words(name)}: {screen.words.sentence(text)}", indent=4)
+    """Show each reason once; reasons that differ in a day only are one, with the first and the last day."""
+    by_reason: dict[tuple[str, str, str], list[_Waiting]] = defaultdict(list)
+    for row in rows:
+        by_reason[row.flow, _DAY.sub("", row.reason), row.step].append(row)
+    for (flow, _, step), equal in by_reason.items():
+        records = ", ".join(row.record for row in equal[:examples]) + (", …" if len(equal) > examples else "")
+        screen.line(f"{flow}: {screen.words('parked.records', n=len(equal))}: {records}", indent=2)
+        reason = screen.words.sentence(equal[0].reason)
+        days = sorted({day for row in equal for day in _DAY.findall(row.reason)})
+        if len(days) > 1:
+            reason = _DAY.sub(f"{days[0]} … {days[-1]}", reason, count=1)
+        screen.line(f"{screen.words('parked.reason')}: {reason}", indent=4)
+        if step:
+            screen.line(f"{screen.words('parked.next')}: {screen.words.sentence(step)}", indent=4)
 
 
 def readable_key(key: str) -> str:

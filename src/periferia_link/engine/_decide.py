@@ -233,7 +233,7 @@ def _one_fresh(session: Session, work: Work, case: Case, wanted: Entity, judgeme
         _create(session, work, case, wanted)
     else:
         ref = session.target_ref(session.system_for(wanted), target)
-        held = session.ledger.links.taken([ref], session.source.name, session.flow.source[1])
+        held = session.ledger.links.holder(ref, session.source_ref(case.row.key))
         state = OK if verdict == "adopt" and not held else FOLLOWER
         work.link(case, session.system_for(wanted), target, base=entity_body(wanted), state=state)
         if verdict == "follow":
@@ -331,6 +331,7 @@ def _gone(session: Session, work: Work, key: str, known: Known) -> None:
         # the link stays: a record that comes back is the same one, not a new one
         if known.state != GONE:
             work.keep(Case(Row(key, None, b""), None, known), GONE)
+            work.settled.append(key)
             work.orphaned.append((known.system or session.only_target, known.target))
         return
     system = known.system or session.only_target

@@ -34,14 +34,12 @@ class Links:
             frontier = [other for other in near if other not in found]
         return sorted(found)
 
-    def taken(self, refs: Sequence[Ref], system: str, kind: str) -> dict[Ref, Ref]:
-        """Return which of the targets *refs* a record of (system, kind) is linked to already, and which record."""
-        found = {}
-        for ref in refs:
-            holders = [other for other in self._neighbours(ref) if other.system == system and other.kind == kind]
-            if holders:
-                found[ref] = holders[0]
-        return found
+    def holder(self, target: Ref, source: Ref) -> Ref | None:
+        """Return another record of the kind of *source* that is linked to *target* already."""
+        for other in self._neighbours(target):
+            if other != source and other.system == source.system and other.kind == source.kind:
+                return other
+        return None
 
     def _neighbours(self, ref: Ref) -> list[Ref]:
         forward = self._db.execute(

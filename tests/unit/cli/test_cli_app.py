@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import builtins
 import json
-import os
 import re
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -205,6 +205,7 @@ class TestParked:
         code, out, _ = command("parked")
         assert 3 == code
         assert "Parked: 2\n  labour_costs: 2 records: " in out
+        assert "reason: employee E1 has no cost rate valid on 2026-03-02 … 2026-03-03\n" in out
         assert "next step: add the rate in the ERP; the entry is tried again then" in out
         assert "In review: 1\n  clients: 1 record: " in out
         assert 0 == command("parked", "projects")[0]
@@ -283,7 +284,8 @@ class TestEndings:
     def test_the_pipe_is_left_for_good(self, monkeypatch):
         """What is still in a buffer goes nowhere."""
         moved = []
-        monkeypatch.setattr(os, "dup2", lambda ours, theirs: (moved.append(theirs), os.close(ours)))
+        calls = {"open": lambda *_: 7, "dup2": lambda ours, theirs: moved.append(theirs)}
+        monkeypatch.setattr(_app, "os", SimpleNamespace(devnull="", O_WRONLY=1, **calls))
         _app._leave_pipe()
         assert [1] == moved
 

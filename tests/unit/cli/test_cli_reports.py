@@ -6,6 +6,8 @@ import io
 
 import pytest
 
+pytest.importorskip("rich", reason="the extra cli is not installed")
+
 from periferia_link.cli._reports import readable_key, show_changes, show_counts, show_notes, show_plan, show_waiting
 from periferia_link.cli._screens import Screen
 from periferia_link.cli._words import Words

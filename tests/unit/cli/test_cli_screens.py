@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import pytest
 
+pytest.importorskip("rich", reason="the extra cli is not installed")
+
 from periferia_link.cli._screens import Screen
 from periferia_link.cli._words import Words
 from periferia_link.domain import Ref

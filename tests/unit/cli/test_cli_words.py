@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("rich", reason="the extra cli is not installed")
+
 import periferia_link
 from periferia_link.cli._reasons import in_spanish
 from periferia_link.cli._words import TEXTS, Words, spoken_language
@@ -111,7 +113,7 @@ class TestReasons:
     @pytest.mark.parametrize(
         ("english", "spanish"),
         [
-            ("tax id the check digit should be 8", "el dígito de verificación del NIT debería ser 8"),
+            ("tax id: the check digit should be 8", "el dígito de verificación del NIT debería ser 8"),
             ("no project P-1 in erp", "no hay el proyecto P-1 en erp"),
             ("name has 120 characters, SAP keeps 100", "name tiene 120 caracteres, SAP guarda 100"),
             ("something that nobody translated", "something that nobody translated"),

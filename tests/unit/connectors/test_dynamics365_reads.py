@@ -8,14 +8,12 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pydantic import SecretStr
 
 from dataverse_calls import BASE, Crm, answering, refusing, scripted
-from periferia_link.connectors.dynamics365 import DYNAMICS365_FIELDS, Dynamics365
+from periferia_link.connectors.dynamics365 import DYNAMICS365_FIELDS
 from periferia_link.domain import Ref
 from periferia_link.errors import (
     AuthenticationError,
-    ConfigurationError,
     ContractBrokenError,
     ExpiredCursorError,
     OriginError,
@@ -24,7 +22,6 @@ from periferia_link.errors import (
     ThrottledError,
     UnavailableError,
 )
-from periferia_link.settings import ClientSecretSettings, LoginSettings, StaticTokenSettings, SystemSettings
 from periferia_link.typing import Response
 
 ROOT = f"{BASE}/api/data/v9.2"
@@ -304,6 +301,12 @@ class TestWatermarkFeed:
         cursor = list(crm.connector.pull("Client"))[-1].cursor
         assert "2026-03-02T12:59:00Z" == json.loads(cursor)["since"]
 
+    def test_a_row_without_a_time(self):
+        """A time that is none does not disturb the feed; the row is refused when it is decoded."""
+        connector, _ = scripted(UNTRACKED, page(row(1, modifiedon="soon"), row(2)))
+        (only,) = connector.pull("Client")
+        assert (2, None) == (len(only.rows), json.loads(only.cursor)["since"])
+
     def test_pages_that_overlap(self):
         """A row that comes again on the next page unchanged is not told twice; a changed one is."""
         again = row(2, **{"@odata.etag": 'W/"9"'})
@@ -480,90 +483,6 @@ class TestBrokenReads:
         crm.emulator.limits.requests = len(crm.emulator.log) + 2
         crm.emulator.limits.window = 10.0
         assert 9 == len(set(keys(crm.connector.pull("Client"))))
-
-
-class TestSettings:
-    SECRET = ClientSecretSettings(tenant_id="contoso.onmicrosoft.com", client_id="app", client_secret=SecretStr("x"))
-
-    def build(self, **changes):
-        table = {"name": "crm", "connector": "dynamics365", "url": BASE, "credential": self.SECRET} | changes
-        return Dynamics365.configured("crm", SystemSettings(**table))
-
-    def test_from_the_file(self):
-        """Fields and options of periferia.toml reach the connector."""
-        with self.build(
-            fields={"Client": {"columns": {"tax_id": "cr123_nit"}}},
-            options={"max_batch": 20, "parallel": 8, "currency": "PEN", "page_size": 500},
-        ) as connector:
-            can = connector.supports("Client")
-            assert ("crm", 20, 8) == (connector.name, can.max_batch, can.parallel)
-            assert "cr123_nit" == connector.fields["Client"].column("tax_id")
-
-    def test_a_static_token(self):
-        """A token that somebody made works, too."""
-        with self.build(credential=StaticTokenSettings(token=SecretStr("t"))) as connector:
-            assert "crm" == connector.name
-
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"url": None},
-            {"credential": None},
-            {"credential": LoginSettings(username="u", password=SecretStr("p"))},
-            {"options": {"speed": 11}},
-            {"options": {"max_batch": 5000}},
-            {"options": {"max_batch": True}},
-            {"options": {"currency": "pesos"}},
-            {"options": {"api_version": "../v9.2"}},
-            {"options": {"caller_id": "me"}},
-            {"fields": {"Cliente": {}}},
-        ],
-    )
-    def test_mistakes(self, changes):
-        """Each mistake is told with the next step, and without a secret."""
-        with pytest.raises(ConfigurationError) as raised:
-            self.build(**changes)
-        assert raised.value.hint
-
-    def test_the_fingerprint(self):
-        """Another column, currency or link makes another fingerprint; the tag does not."""
-        prints = [
-            scripted(page(), **options)[0].fingerprint("Client")
-            for options in (
-                {},
-                {"tag": "x"},
-                {"currency": "USD"},
-                {"fields": DYNAMICS365_FIELDS.merged({"Client": {"columns": {"phone": ""}}})},
-                {"navigation": {"_x_value": "X"}},
-            )
-        ]
-        assert prints[0] == prints[1]
-        assert 4 == len(set(prints))
-
-    def test_one_gate_for_one_user(self):
-        """Two connectors of one environment and user share a gate: a pause stops both."""
-        crm = Crm()
-        crm.emulator.load(accounts(1))
-        with crm.connect(name="other") as other:
-            crm.fault("throttle", path="*/accounts", params={"retry_after": "9"}, times=1)
-            list(crm.connector.pull("Client"))
-            waited = len(crm.clock.sleeps)
-            list(other.pull("Client"))
-            assert waited == len(crm.clock.sleeps)
-
-    def test_the_api_version_and_the_scope(self):
-        """The version stands in the path; the token is asked for the environment, slash or not."""
-        asked = []
-
-        class Provider:
-            def get_token(self, *scopes, **_):
-                asked.extend(scopes)
-                return type("Token", (), {"token": "t", "expires_on": 2**40})()
-
-        connector, wire = scripted(page(), credential=Provider(), api_version="v9.1")
-        connector.get("Client", [str(uuid.UUID(int=1))])
-        assert wire.requests[0].url.startswith(f"{BASE}/api/data/v9.1/accounts?")
-        assert [f"{BASE}/.default"] == asked
 
 
 class TestReferences:

@@ -264,7 +264,8 @@ class TestMetadata:
         depths = {each["PrivilegeName"]: each["Depth"] for each in granted}
         assert ("Basic", "Global") == (depths["prvReadAccount"], depths["prvCreateAccount"])
         assert "prvWriteAccount" not in depths
-        refused = env.patch(f"accounts({KEY})", {"name": "A"})
+        assert 204 == env.patch(f"accounts({KEY})", {"name": "A"}).status  # a creation, which is allowed
+        refused = env.patch(f"accounts({KEY})", {"name": "B"})
         assert (403, "0x80040220") == (refused.status, refused.code)
         assert "is missing prvWriteAccount privilege" in refused.message
         assert 403 == env.post("WinOpportunity", {}).status

@@ -31,7 +31,7 @@ class TestPlaces:
                 with lock:
                     inside[0] -= 1
 
-        threads = [threading.Thread(target=work) for _ in range(12)]
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(12)]
         for thread in threads:
             thread.start()
         everybody_started.set()

@@ -22,7 +22,8 @@ __all__ = ["NAMES", "Emulated", "Emulators", "Traffic", "running_emulators"]
 NAMES = ("entra", "dynamics365", "sap", "periticket")
 _AT_ONCE = 1_000  # rows in one request
 _CHUNK = 64 * 1024  # bytes
-_PATIENCE = 60.0  # seconds
+_PATIENCE = 60.0  # seconds for an answer
+_FAREWELL = 10.0  # seconds to end by themselves
 
 
 class Emulated(NamedTuple):
@@ -161,6 +162,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         process.stdin.close()
     try:
-        process.wait(10)
+        process.wait(_FAREWELL)
     except subprocess.TimeoutExpired:
         process.kill()

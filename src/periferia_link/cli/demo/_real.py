@@ -72,10 +72,13 @@ def real_business(folder: Path, *, today: date, now: datetime) -> Business:
         now: When the work logs were entered.
 
     Raises:
-        ConfigurationError: A file is missing or has other columns.
+        ConfigurationError: A file is missing, has other columns or holds no hours.
     """
     companies = list(_rows(folder / "companies_co.csv", _COMPANIES))
     spells, nobody = _spells(_rows(folder / "incident_events.csv", _EVENTS))
+    if not spells or not companies:
+        msg = "the two files hold no hours, or no company to work for"
+        raise ConfigurationError(msg, hint="give the files as they were published")
     return _Registry(companies).business(spells, nobody, today=today, now=now)
 
 
@@ -209,13 +212,14 @@ class _Registry:
             value=1,
             closed_on=today,
         )
-        log = next(log for log in logs if log.hours >= 1)
-        person = next(person for person in people.values() if person.id != log.person)
+        log = next((log for log in logs if log.hours >= 1), logs[0])
+        others = [other for other in logs if other.person != log.person] or list(logs)
+        person = next(person for person in people.values() if person.id == others[0].person)
         own = sorted(other.day for other in logs if other.person == person.id)
         return Changes(
             account=account,
             opportunity=sale,
-            log=log._replace(hours=log.hours - _QUARTER, revision=2),
+            log=log._replace(hours=log.hours + (-_QUARTER if log.hours > _QUARTER else _QUARTER), revision=2),
             before=log.hours,
             person=person,
             since=own[len(own) // 2],
