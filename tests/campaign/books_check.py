@@ -19,8 +19,9 @@ __all__ = ["Findings", "check", "check_books"]
 
 @dataclass
 class Findings:
-    """What is wrong, in sentences; a healthy world has none."""
+    """What is wrong, in sentences; a healthy world has none. ``extra`` are the records that stand there too often."""
 
+    extra: int = 0
     duplicates: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     unbalanced: list[str] = field(default_factory=list)
@@ -31,7 +32,7 @@ class Findings:
 
     def all(self) -> list[str]:
         """Return every sentence."""
-        return [f"{name}: {text}" for name, texts in vars(self).items() for text in texts]
+        return [f"{name}: {text}" for name, texts in vars(self).items() if name != "extra" for text in texts]
 
 
 def check(world: World, ledger: Path) -> Findings:
@@ -59,6 +60,7 @@ def _twice(found: Findings, what: str, values: list[Any]) -> None:
 
 def _partners(world: World, found: Findings) -> None:
     rows = list(world.erp.books["BusinessPartners"].values())
+    found.extra += max(0, len(rows) - len(world.truth.accounts))
     _twice(found, "partner key", [row["U_PL_Key"] for row in rows if row["U_PL_Key"]])
     _twice(found, "tax id", [_digits(row["FederalTaxID"]) for row in rows])
     _twice(found, "partner name", [row["CardName"] for row in rows])
@@ -71,6 +73,7 @@ def _partners(world: World, found: Findings) -> None:
         wanted = {"CardName": account.name, "City": account.city, "EmailAddress": account.email}
         if account.by_hand and not world.changed:
             wanted = {"CardName": account.name}  # what was adopted stays as it is until the CRM changes
+        wanted |= {"Notes": world.notes.get(account.code)}
         found.losses += [
             f"{name} of partner {account.code} is {row[name]!r}, not {value!r}"
             for name, value in wanted.items()
@@ -83,6 +86,7 @@ def _partners(world: World, found: Findings) -> None:
 
 def _projects(world: World, found: Findings) -> None:
     rows = list(world.erp.books["Projects"].values())
+    found.extra += max(0, len(rows) - sum(deal.is_won for deal in world.truth.deals.values()))
     _twice(found, "project key", [row["U_PL_Key"] for row in rows if row["U_PL_Key"]])
     _twice(found, "project name", [row["Name"] for row in rows])
     held = {row["Code"]: row for row in rows}
@@ -111,6 +115,7 @@ def _postings(world: World, found: Findings) -> None:
         _balance(entry, found)
     for group, most in world.truth.postings.items():
         found.duplicates += [f"posting of {group}"] * max(0, times[group] - most)
+        found.extra += max(0, times[group] - most)
         if times[group] < most:
             found.losses.append(f"{times[group]} postings of {group}, {most} expected")
     found.duplicates += [f"posting of {group}, where nobody worked" for group in times.keys() - world.truth.postings.keys()]

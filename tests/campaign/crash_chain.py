@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -47,14 +47,21 @@ class Options:
     How the connector to the ERP is set.
 
     ``deadline`` is D: seconds that a request may take; ``settle`` are the seconds that one may still be under way in
-    the ERP after that.
+    the ERP after that. A request that is late commits ``lateness`` seconds after it was sent: shortly before the end of
+    both, unless it is said otherwise.
     """
 
     marker: Literal["table", "field"] = "table"
     max_batch: int = 2
     parallel: int = 1
-    deadline: float = 60.0
-    settle: float = 90.0
+    deadline: float = 40.0
+    settle: float = 95.0
+    late: float | None = None
+
+    @property
+    def lateness(self) -> float:
+        """Return when a late request commits, in seconds after it was sent."""
+        return self.deadline + 0.95 * self.settle if self.late is None else self.late
 
 
 def chain() -> list[Flow]:
@@ -74,6 +81,7 @@ class World:
     token: str
     options: Options
     changed: bool = False
+    notes: dict[str, str] = field(default_factory=dict)  # what people wrote into the ERP by hand
 
     @classmethod
     def founded(cls, seed: int, options: Options | None = None, **size: int) -> World:
@@ -237,6 +245,14 @@ class World:
         for _ in range(2):
             self._enter_log(truth.add_log(chance, project=deal.number))
         truth.count_postings(before)
+
+    def annotate(self) -> None:
+        """Somebody writes a note on every partner in the ERP: a field that no flow writes, and a new version of the row."""
+        for partner in self.erp.books["BusinessPartners"].values():
+            note = f"llamado {partner['DataVersion']} veces"
+            self.notes[partner["CardCode"]] = note
+            self.erp.load({"BusinessPartners": [{"CardCode": partner["CardCode"], "Notes": note}]})
+            self.erp.books["BusinessPartners"][partner["CardCode"]]["DataVersion"] = int(partner["DataVersion"]) + 1
 
     def _change_hours(self, chance: random.Random) -> None:
         """Correct one entry, move one to another project, delete one, approve the one that waited."""

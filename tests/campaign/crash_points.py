@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import random
 import shutil
 import tempfile
 import threading
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from campaign.books_check import Findings, check
 from campaign.crash_chain import Options, World, chain
@@ -17,8 +20,20 @@ from campaign.forks import in_children
 
 from periferia_link.ledger import SqliteLedger
 from periferia_link.testing.emulators import FaultRule
+from periferia_link.testing.emulators._faults import FaultKind, When
 
-__all__ = ["Crash", "IoPoints", "Scenario", "SimulatedCrash", "idle_after", "prepared", "scratch_folder", "survive"]
+__all__ = [
+    "TROUBLES",
+    "Crash",
+    "IoPoints",
+    "Scenario",
+    "SimulatedCrash",
+    "crashes",
+    "idle_after",
+    "prepared",
+    "scratch_folder",
+    "warm_up",
+]
 
 _PAST_THE_LEASE = (125.0, 400.0)
 """Seconds until somebody starts again: before and after a request that was under way must have ended."""
@@ -60,15 +75,14 @@ class Scenario:
     """
     A run to be killed at every point.
 
-    ``trouble`` names a fault on the way to the ERP that happens as well, at the ``nth`` write; ``dies_again`` kills the
-    recovery, too.
+    ``trouble`` names something else that happens on the way to the ERP, at another write for every point;
+    ``dies_again`` kills the recovery, too.
     """
 
     stage: str  # "first" or "changed"
     seed: int = 1
     options: Options = field(default_factory=Options)
     trouble: str = ""
-    nth: int = 1
     dies_again: bool = False
 
     @property
@@ -113,53 +127,60 @@ def prepared(scenario: Scenario, folder: Path) -> World:
 
 # ---------------------------------------------------------------------- trouble on the way
 
-_WRITES = ("*/$batch", "*/BusinessPartners*", "*/Projects*")
+TROUBLES = (
+    "reset before commit",
+    "reset after commit",
+    "late commit",
+    "502 after commit",
+    "truncated answer",
+    "throttled",
+    "session expired",
+    "edited meanwhile",
+)
+
+_BATCHES, _SINGLES = "*/$batch", ("*/BusinessPartners*", "*/Projects*")
 
 
-def make_trouble(world: World, scenario: Scenario) -> None:
-    """Put the fault of a scenario on the nth write of each kind."""
-    late = scenario.options.deadline + 0.8 * scenario.options.settle
-    faults = {
-        "reset after commit": ("reset", "after", {}),
-        "late commit": ("late", "before", {"seconds": late}),
-        "502 after commit": ("status", "after", {"status": 502}),
+def make_trouble(world: World, scenario: Scenario, point: int) -> None:
+    """Put the fault of a scenario on one batch, and on the first single write for every third point."""
+    faults: dict[str, tuple[FaultKind, When, dict[str, Any]]] = {
         "reset before commit": ("reset", "before", {}),
-        "throttled": ("throttle", "before", {"retry_after": "7"}),
+        "reset after commit": ("reset", "after", {}),
+        "late commit": ("late", "before", {"seconds": scenario.options.lateness}),
+        "502 after commit": ("status", "after", {"status": 502}),
         "truncated answer": ("truncate", "after", {}),
+        "throttled": ("throttle", "before", {"retry_after": "7"}),
     }
     if scenario.trouble in faults:
         kind, when, params = faults[scenario.trouble]
-        rules = [
-            FaultRule(kind, method=method, path=path, nth=scenario.nth, when=when, params=params)
-            for method in ("POST", "PATCH")
-            for path in _WRITES
-        ]
-        world.erp.faults.add(*rules)
+        told: dict[str, Any] = {"when": when, "params": params}
+        world.erp.faults.add(FaultRule(kind, method="POST", path=_BATCHES, nth=random.Random(f"{scenario.seed} {point}").randint(1, 8), **told))
+        if point % 3 == 0:
+            world.erp.faults.add(*(FaultRule(kind, method="P*", path=path, **told) for path in _SINGLES))
 
 
-class SessionEnds:
-    """Hears the points of a run and lets the ERP forget its sessions right before the nth write."""
+class Meanwhile:
+    """Hears the points of a run; right before one of the writes, somebody else does something in the ERP."""
 
-    def __init__(self, world: World, io: IoPoints, nth: int) -> None:
-        self._world = world
+    def __init__(self, world: World, trouble: str, point: int, io: IoPoints) -> None:
+        self._act = {"session expired": world.erp.sessions.expire, "edited meanwhile": world.annotate}.get(trouble)
+        self._left = 1 + point % 6
         self._io = io
-        self._left = nth
 
     def __call__(self, word: str) -> None:
         """Pass the point on."""
-        if word == "before POST /b1s/v2/$batch":
+        if self._act is not None and word.startswith(("before POST /b1s/v2/$batch", "before PATCH")):
             self._left -= 1
             if self._left == 0:
-                self._world.erp.sessions.expire()
+                self._act()
         self._io(word)
 
 
 # ---------------------------------------------------------------------- one crash
 
 
-def run_until(world: World, ledger: Path, io: IoPoints, scenario: Scenario) -> None:
+def run_until(world: World, ledger: Path, hear: Callable[[str], None]) -> None:
     """Run the chain until it is done or dead."""
-    hear = SessionEnds(world, io, scenario.nth) if scenario.trouble == "session expired" else io
     book = SqliteLedger.open(ledger, on_io=hear)
     try:
         world.engine(book, world.wire(hear)).run(chain())
@@ -193,8 +214,8 @@ def die_at(world: World, scenario: Scenario, ledger: Path, point: int) -> IoPoin
                 shutil.copyfile(found, f"{kept}{ending}")
 
     io = IoPoints(point, keep)
-    make_trouble(world, scenario)
-    run_until(world, ledger, io, scenario)
+    make_trouble(world, scenario, point)
+    run_until(world, ledger, Meanwhile(world, scenario.trouble, point, io))
     world.erp.faults.clear()
     if io.is_dead:
         for ending in ("", "-wal", "-shm"):
@@ -222,6 +243,15 @@ def idle_after(world: World, ledger: Path) -> Findings:
 # ---------------------------------------------------------------------- all crashes of a scenario
 
 
+@functools.cache
+def warm_up() -> None:
+    """Run everything once: children then find every module imported and every model built."""
+    with scratch_folder() as folder:
+        ledger = folder / "ledger.db"
+        found = idle_after(prepared(Scenario("changed"), folder), ledger)
+    assert found.all() == []
+
+
 def count_points(scenario: Scenario) -> int:
     """Return how many points an undisturbed run of the scenario has."""
 
@@ -236,6 +266,7 @@ def count_points(scenario: Scenario) -> int:
 
 def crashes(scenario: Scenario, *, step: int = 1, offset: int = 0) -> Iterator[Crash]:
     """Kill the scenario at every *step*-th point; the world is built once, each crash happens in a child."""
+    warm_up()
     with scratch_folder() as folder:
         world = prepared(scenario, folder)
 

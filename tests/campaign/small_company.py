@@ -80,7 +80,7 @@ class SmallCompany:
     postings: dict[Group, int] = field(default_factory=lambda: defaultdict(int))
 
     @classmethod
-    def founded(cls, seed: int, *, accounts: int = 4, logs: int = 11) -> SmallCompany:
+    def founded(cls, seed: int, *, accounts: int = 4, logs: int = 11, by_hand: int = 1) -> SmallCompany:
         """Make the company as it is before the first run."""
         company = cls(seed)
         chance = company.chance("founded")
@@ -89,7 +89,7 @@ class SmallCompany:
             company.rates[f"E-100{number}"] = {date(2026, 1, 1): company.any_rate(chance)}
         company.rates["E-1000"][MONDAY + timedelta(days=1)] = company.any_rate(chance)
         for number in range(accounts):
-            company.add_account(chance, by_hand=number == accounts - 1)
+            company.add_account(chance, by_hand=number >= accounts - by_hand)
             company.add_deal(chance, is_won=number != 1)
         for number in range(logs):
             company.add_log(chance, is_approved=number != 3)

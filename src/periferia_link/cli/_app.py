@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -37,7 +38,16 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help=_HELP("help.config"))]
-Lang = Annotated[Literal["es", "en"] | None, typer.Option("--lang", help=_HELP("help.lang"))]
+
+
+class _Spoken(str, Enum):
+    """The languages of ``--lang``."""
+
+    es = "es"
+    en = "en"
+
+
+Lang = Annotated[_Spoken | None, typer.Option("--lang", help=_HELP("help.lang"))]
 AsJson = Annotated[bool, typer.Option("--json", help=_HELP("help.json"))]
 OneFlow = Annotated[str, typer.Argument(metavar="FLOW", help=_HELP("help.flow"))]
 Flows = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help=_HELP("help.flows"))]

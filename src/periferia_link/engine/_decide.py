@@ -336,7 +336,8 @@ def _gone(session: Session, work: Work, key: str, known: Known) -> None:
         return
     system = known.system or session.only_target
     ref = Ref(system, session.flow.target[1], known.target)
-    if work.is_taken(system, ref.id):
+    # a lost create that arrives after the delete would bring the record back
+    if work.is_taken(system, ref.id) or session.ledger.operations.arrives_until(known.id) > session.now():
         work.defer(key)
         return
     write = Write(session.key_for(system, key, "delete"), "delete", ref, if_version=known.target_version)

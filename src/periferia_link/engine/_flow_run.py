@@ -17,6 +17,7 @@ from periferia_link.engine.apply import apply_items
 from periferia_link.engine.context import Context
 from periferia_link.errors import EmptySourceError, ExpiredCursorError, FlowError
 from periferia_link.ledger import PART
+from periferia_link.ledger.protocol import AMBIGUOUS
 
 __all__ = ["FlowRun"]
 
@@ -187,6 +188,14 @@ class FlowRun:
                 moved = resolve_open(session, patience=self._patience) or moved
             if not moved:
                 break
+        if not session.is_planning:
+            self._say_what_is_open()
+
+    def _say_what_is_open(self) -> None:
+        session = self._session
+        left = session.ledger.operations.open(session.work_stream, (AMBIGUOUS,))
+        if left:
+            session.report.note(f"the fate of {len(left)} writes is not known yet: the next run settles them")
 
     def _again(self) -> bool:
         """Look again at records marked dirty: by key, many at once."""

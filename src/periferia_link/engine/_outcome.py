@@ -120,6 +120,7 @@ class _Book:
         self._edges: list[tuple[str, str, str, str | None]] = []
         self._joined: list[str] = []
         self._settled: list[str] = []
+        self._late: list[tuple[int, float]] = []
         self._posted: list[tuple[str, dict[str, str | None], str | None]] = []
         self._indexed: list[tuple[Item, Ref]] = []
         self._counts: dict[str, int] = {}
@@ -156,9 +157,12 @@ class _Book:
         connector = session.targets[item.system]
         abilities = connector.supports(session.flow.target[1])
         wait = 0.0
+        longest = connector.deadline + abilities.settle_seconds
+        if item.write.mode == "create":
+            self._late.append((item.record, (item.sent_at or session.now()) + longest))
         # a server-enforced key makes a second look and try safe at once; after that a slow server gets its time
         if abilities.create_guard != "server-key" or item.write.mode == "action" or item.attempt:
-            wait = connector.deadline + abilities.settle_seconds
+            wait = longest
         if abilities.create_guard != "server-key":
             session.report.windows.add(f"{connector.name}: a create later than {wait:g} s after it was sent")
         self._reopened.append(
@@ -211,13 +215,7 @@ class _Book:
             session.renew_lease()
             if self._linked:
                 ledger.records.linked(self._linked)
-            if self._settled:
-                ledger.desk.unpark(stream, self._settled)
-                ledger.desk.close_reviews(stream, self._settled)
-            if self._parks:
-                ledger.desk.park(self._parks)
-                ledger.records.set_state(self._parked, PARKED)
-                self._unindex_pending([row[1] for row in self._parks])
+            self._commit_desk()
             if self._dropped:
                 ledger.records.drop(stream, self._dropped)
                 for system, lost in self._orphaned:
@@ -233,11 +231,23 @@ class _Book:
             if items:
                 ledger.operations.answered([item.record for item in items])
             ledger.operations.close(self._closed)
+            if self._late:
+                ledger.operations.may_arrive(self._late)
             if self._reopened:
                 ledger.operations.reopen(self._reopened)
             self._audit(items, outcomes, recovered=recovered)
         for what, number in self._counts.items():
             session.report.counts[what] += number
+
+    def _commit_desk(self) -> None:
+        ledger, stream = self._session.ledger, self._stream
+        if self._settled:
+            ledger.desk.unpark(stream, self._settled)
+            ledger.desk.close_reviews(stream, self._settled)
+        if self._parks:
+            ledger.desk.park(self._parks)
+            ledger.records.set_state(self._parked, PARKED)
+            self._unindex_pending([row[1] for row in self._parks])
 
     def _index_created(self) -> None:
         session, ledger = self._session, self._session.ledger

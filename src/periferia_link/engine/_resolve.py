@@ -40,7 +40,9 @@ def recover(session: Session) -> None:
             wait = _settle_seconds(session, op)
             until = deadline + wait if wait else 0.0
             rows.append((op.record, AMBIGUOUS, until, op.attempt, "the process ended before the answer"))
+        late = [(op.record, deadline + _settle_of(session, op)) for op, deadline in left if op.mode == "create"]
         with session.ledger.transaction():
+            session.ledger.operations.may_arrive(late)
             session.ledger.operations.answered([op.record for op, _ in left])
             session.ledger.operations.reopen(rows)
     resolve_open(session, patience=0.0)
@@ -110,6 +112,10 @@ def look_at_held(session: Session) -> None:
     held = session.ledger.operations.open(session.work_stream, (HELD,))
     if held:
         _read_back(session, [_item(session, op) for op in held], held=True)
+
+
+def _settle_of(session: Session, op: Operation) -> float:
+    return session.targets[op.system].supports(op.kind).settle_seconds
 
 
 def _settle_seconds(session: Session, op: Operation) -> float:

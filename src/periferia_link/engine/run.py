@@ -46,7 +46,7 @@ class Engine:
         progress: Called with every step of long work, on the driver's thread.
 
         patience: Seconds that a run waits at its end for the fate of writes that nobody knows; what is not known
-            then is settled by the next run.
+            then is settled by the next run. ``None``: as long as the slowest target of the flow may need.
 
         actor: Who runs, for leases and the audit; this process by default.
 
@@ -63,7 +63,7 @@ class Engine:
         zone: tzinfo | str = "America/Bogota",
         clock: Clock | None = None,
         progress: Callable[[Progress], None] | None = None,
-        patience: float = 180.0,
+        patience: float | None = None,
         actor: str | None = None,
     ) -> None:
         for name, connector in systems.items():
@@ -205,7 +205,7 @@ class Engine:
                 try:
                     with self._session(flow, self.ledger, cancel, allowed=allowed) as session:
                         report.flows[flow.name] = session.report
-                        FlowRun(session, self._players(flow), self._patience).run()
+                        FlowRun(session, self._players(flow), self._patience_for(session)).run()
                 except FlowError as exc:
                     exc.report = report
                     raise
@@ -216,6 +216,12 @@ class Engine:
                 finally:
                     report.seconds = self._clock.monotonic() - begun
         return report
+
+    def _patience_for(self, session: Session) -> float:
+        if self._patience is not None:
+            return self._patience
+        kind = session.flow.target[1]
+        return 10.0 + max(one.deadline + one.supports(kind).settle_seconds for one in session.targets.values())
 
     @contextmanager
     def _session(

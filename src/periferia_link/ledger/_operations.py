@@ -83,6 +83,15 @@ class Operations:
             [(state, not_before, attempt, note, record) for record, state, not_before, attempt, note in rows],
         )
 
+    def may_arrive(self, rows: Iterable[tuple[int, float]]) -> None:
+        """Note (record, until) of creates that may still be under way although their operation is settled."""
+        self._db.executemany("INSERT OR REPLACE INTO late VALUES (?,?)", rows)
+
+    def arrives_until(self, record: int) -> float:
+        """Return until when a lost create of the record may still arrive, 0 for none."""
+        row = self._db.execute("SELECT until FROM late WHERE record=?", (record,)).fetchone()
+        return float(row[0]) if row else 0.0
+
     def open(self, stream: int, states: Sequence[int] = _EVERY) -> list[Operation]:
         """Return the open operations of a stream."""
         rows = self._db.execute(

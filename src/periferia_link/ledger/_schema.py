@@ -46,6 +46,8 @@ CREATE UNIQUE INDEX operation_target ON operation (system, kind, target) WHERE t
 CREATE TABLE request (
   id INTEGER PRIMARY KEY, run INTEGER NOT NULL, stream INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
   sent_at REAL NOT NULL, deadline REAL NOT NULL, epoch INTEGER NOT NULL);
+-- a create whose answer was lost may still arrive until then: its record must not be deleted before
+CREATE TABLE late (record INTEGER PRIMARY KEY, until REAL NOT NULL);
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY, run INTEGER NOT NULL, flow TEXT NOT NULL, at REAL NOT NULL, actor TEXT NOT NULL,
   planned_by TEXT, mode TEXT NOT NULL, bodies BLOB, applied INTEGER NOT NULL, refused INTEGER NOT NULL,

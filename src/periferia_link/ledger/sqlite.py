@@ -165,6 +165,7 @@ class SqliteLedger:
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                self._streams.clear()  # numbers given inside are gone
                 raise
         if self._on_io:
             self._on_io("after commit")

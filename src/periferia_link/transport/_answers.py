@@ -70,14 +70,17 @@ def code_of(response: Response) -> str | None:
 
 
 def _redirected(response: Response) -> NoReturn:
-    # Only the host is told: the rest of the address may hold a token.
-    location = response.header("location") or ""
-    host = re.sub(r"[^A-Za-z0-9.:_-]", "?", location.partition("//")[2].partition("/")[0].rpartition("@")[2])[:100]
-    where = f"to {host}" if host else "elsewhere"
-    if _SIGN_IN.search(location.partition("?")[0]):
+    where, is_sign_in = _destination(response.header("location") or "")
+    if is_sign_in:
         _signed_out(response, f"the system sends us {where} to sign in")
     msg = f"the system redirects {where} (status {response.status}); redirects are not followed"
     raise OriginError(msg, hint="configure the final address of the system", status_code=response.status)
+
+
+def _destination(location: str) -> tuple[str, bool]:
+    """Say where a redirect leads, host only (the rest may hold a token), and whether it is a place to sign in."""
+    host = re.sub(r"[^A-Za-z0-9.:_-]", "?", location.partition("//")[2].partition("/")[0].rpartition("@")[2])[:100]
+    return f"to {host}" if host else "elsewhere", bool(_SIGN_IN.search(location.partition("?")[0]))
 
 
 def _signed_out(response: Response, msg: str) -> NoReturn:

@@ -141,7 +141,7 @@ class WireTransport:
             ContractBrokenError: The answer is larger than ``max_bytes``.
         """
         ask = self._ask(method, path, headers, body, "read")
-        del headers, body  # a traceback that shows variables shows neither passwords nor people
+        del path, headers, body  # a traceback that shows variables shows neither passwords nor people
         patience = _Patience(self._clock, self.deadline)
         return self._retry.call(lambda: self._attempt(ask, patience), has_time=lambda: patience.left > 0)
 
@@ -180,7 +180,7 @@ class WireTransport:
             msg = "the system is configured plan-only, nothing was sent"
             raise WriteRefusedError(msg, hint="remove plan_only to allow writes", system=self.system, operation=method)
         ask = self._ask(method, path, headers, body, intent)
-        del headers, body  # as in read()
+        del path, headers, body  # as in read()
         patience = _Patience(self._clock, self.deadline)
         # The engine counts the settle time of a write from before this call: signing in and waiting at the gate are
         # part of the deadline, and a write whose time would run out there is not sent at all.
@@ -208,10 +208,11 @@ class WireTransport:
 
     def _attempt(self, ask: Request, patience: _Patience) -> Response:
         with self._signed(_operation(ask)):
+            auth = self._auth
             used, response = self._exchange(ask, patience)
-            if response.status == 401 and self._auth is not None and not patience.has_renewed:
+            if response.status == 401 and auth is not None and not patience.has_renewed:
                 patience.has_renewed = True
-                if self._renewed(self._auth, used):
+                if _signing_in(lambda: auth.renew(used)):
                     _, response = self._exchange(ask, patience)
             if response.status == 401:
                 msg = "the credentials are refused (status 401)"
@@ -239,13 +240,8 @@ class WireTransport:
         raise RequestTimeoutError(msg, hint=hint) if ask.intent == "read" else UnavailableError(msg, hint=hint)
 
     def _credentials(self) -> _Credentials:
-        if self._auth is None:
-            return _Credentials()
         auth = self._auth
-        return _signing_in(lambda: _Credentials(auth.headers()))
-
-    def _renewed(self, auth: Auth, used: Mapping[str, str]) -> bool:
-        return _signing_in(lambda: auth.renew(used))
+        return _Credentials() if auth is None else _signing_in(lambda: _Credentials(auth.headers()))
 
     @contextmanager
     def _signed(self, operation: str) -> Iterator[None]:

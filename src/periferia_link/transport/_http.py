@@ -21,6 +21,7 @@ from periferia_link.clock import SystemClock
 from periferia_link.errors import (
     ConfigurationError,
     ConnectorError,
+    OriginError,
     OutcomeUnknownError,
     RequestTimeoutError,
     UnavailableError,
@@ -204,15 +205,14 @@ class HttpWire:
             OriginError: The URL has another origin.
             ConfigurationError: The request cannot be written, or the name leads into a private network.
         """
-        target = self._site.target(request.url)
         _check_writable(request)
         with exchange(deadline) as current:
             try:
-                return self._answer(request, target, current)
+                return self._answer(request, current)
             except _BROKEN_LINE as exc:
                 failure = _fate(request, current, _reason(exc))
             except ConnectorError as exc:
-                if request.intent == "read":
+                if request.intent == "read" or isinstance(exc, OriginError):
                     raise
                 failure = _fate(request, current, exc.message)
         # Raised outside the handlers: the frames of the library hold the headers, its messages pieces of the answer.
@@ -222,11 +222,13 @@ class HttpWire:
         """Close all connections."""
         self._pool.close()
 
-    def _answer(self, request: Request, target: str, current: Exchange) -> Response:
+    def _answer(self, request: Request, current: Exchange) -> Response:
         origin = self._site.origin
         with self._pool.stream(
             request.method,
-            httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target),
+            httpcore.URL(
+                scheme=origin.scheme, host=origin.host, port=origin.port, target=self._site.target(request.url)
+            ),
             headers=[("Host", origin.netloc), *request.headers],
             content=request.body if request.body or request.method in _BODY_METHODS else None,
             extensions={"timeout": {"pool": current.remaining()}},

@@ -38,14 +38,13 @@ def whole_body(chunks: Iterable[bytes], *, encoding: str, max_bytes: int) -> byt
     elif encoding not in {"", "identity"}:
         msg = "the answer is packed in a way that was not asked for"
         raise ContractBrokenError(msg, hint="look for a proxy that packs answers")
-    # BytesIO hands out its buffer without a copy.
-    body = io.BytesIO()
-    for chunk in chunks:
-        if body.tell() + len(chunk) > max_bytes:
-            msg = f"the answer is larger than {max_bytes} bytes"
-            raise ContractBrokenError(msg, hint="ask for smaller pages, or raise max_bytes")
-        body.write(chunk)
-    return body.getvalue()
+    with io.BytesIO() as body:  # hands out its buffer without a copy, and frees it whoever holds the error
+        for chunk in chunks:
+            if body.tell() + len(chunk) > max_bytes:
+                msg = f"the answer is larger than {max_bytes} bytes"
+                raise ContractBrokenError(msg, hint="ask for smaller pages, or raise max_bytes")
+            body.write(chunk)
+        return body.getvalue()
 
 
 def _unpacked(chunks: Iterable[bytes], *, is_gzip: bool) -> Iterator[bytes]:

@@ -94,7 +94,12 @@ class TestAdopt:
         theirs = [partner("B1", tax_id=ACME), partner("B2", tax_id=ANDINA), partner("B3")]
         with rig(crm_of(ours), erp_of(theirs)) as here:
             report = here.engine.adopt(FLOW, since=date(2026, 3, 2))
-            assert (1, None, "B2", 1) == (report.adopted, target_of(here, "c001"), target_of(here, "c002"), report.review)
+            assert (1, None, "B2", 1) == (
+                report.adopted,
+                target_of(here, "c001"),
+                target_of(here, "c002"),
+                report.review,
+            )
 
     def test_twice(self):
         """What is linked stays linked, what was asked is asked once."""

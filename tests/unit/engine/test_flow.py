@@ -146,7 +146,8 @@ class TestOrder:
         assert ["b"] == [flow.name for flow in in_order([named("b", "a")])]
 
     @pytest.mark.parametrize(
-        "flows", [[named("a", "a")], [named("a", "b"), named("b", "a")], [named("a", "c"), named("b", "a"), named("c", "b")]]
+        "flows",
+        [[named("a", "a")], [named("a", "b"), named("b", "a")], [named("a", "c"), named("b", "a"), named("c", "b")]],
     )
     def test_circles(self, flows):
         """Refused with the names."""

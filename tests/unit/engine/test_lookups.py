@@ -108,11 +108,17 @@ class TestMissing:
     )
     def test_parked_and_booked_when_it_appears(self, broken, healed, word):
         """The reason says what is missing, the hint where to add it; the other entries are booked."""
-        with over(entry("a"), entry("b", person="E2", cost_centre="CC2"), records=[broken, centre("CC2", "R2")]) as here:
+        with over(
+            entry("a"), entry("b", person="E2", cost_centre="CC2"), records=[broken, centre("CC2", "R2")]
+        ) as here:
             report = here.run(FLOW)
             [parked] = here.ledger.parked()
             assert (1, {"COP": 400_000}) == (report.parked, booked(here.erp))
-            assert ("MissingReferenceError", True, True) == (parked.error, word in parked.reason, bool(parked.next_step))
+            assert ("MissingReferenceError", True, True) == (
+                parked.error,
+                word in parked.reason,
+                bool(parked.next_step),
+            )
 
             here.erp.put(healed)
             assert (1, []) == (here.run(FLOW).created, here.ledger.parked())

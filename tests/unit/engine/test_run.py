@@ -7,17 +7,14 @@ from datetime import date
 import pytest
 
 from periferia_link.connectors.base import Applied, NotApplied, Write
-from periferia_link.domain import Client, Project, Ref
-from periferia_link.engine import Engine, Skip, Wait
+from periferia_link.domain import Client, Ref
+from periferia_link.engine import Skip, Wait
 from periferia_link.errors import (
     AuthenticationError,
-    ConfigurationError,
     FlowError,
     UnavailableError,
-    WrongSystemError,
 )
 from small_company import (
-    Awkward,
     atomic,
     client,
     client_flow,

@@ -366,7 +366,7 @@ class TestCredentials:
         """Not the token, not the body, not the value of a header."""
         transport, _ = over(OutcomeUnknownError("cut"), auth=FakeAuth())
         with pytest.raises(LinkError) as caught:
-            getattr(transport, verb)("POST", "Login", headers={"X": "c4n4ry"}, body=b"password=c4n4ry")
+            getattr(transport, verb)("POST", "Login?sig=c4n4ry", headers={"X": "c4n4ry"}, body=b"password=c4n4ry")
         error: BaseException | None = caught.value
         shown = []
         while error is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import socket
+import ssl
 import threading
 from itertools import pairwise
 
@@ -18,7 +19,9 @@ from periferia_link.errors import (
     OutcomeUnknownError,
     UnavailableError,
 )
-from periferia_link.transport._http import Transport
+from periferia_link.transport._http import HttpWire, Transport, _trust
+from periferia_link.transport._origin import Site
+from periferia_link.typing import Request
 
 
 @pytest.fixture
@@ -80,6 +83,16 @@ class TestForeignLinks:
             getattr(transport(ours), verb)("GET", link, headers=SECRETS)
         assert (0, 0) == (ours.connections, other.connections)
         assert "erp" == caught.value.system
+
+    @pytest.mark.parametrize("intent", ["read", "write"])
+    def test_the_wire_alone_refuses_too(self, serve, tools, intent: str) -> None:
+        """Whoever uses it without the transport; a foreign origin is never just unavailable."""
+        ours, other = serve(tools.answer()), serve(tools.answer())
+        wire = HttpWire(Site(ours.url, allow_private=True), allow_private=True)
+        with pytest.raises(OriginError):
+            wire.send(Request("POST", f"{other.url}/p", intent=intent), deadline=5.0)
+        wire.close()
+        assert (0, 0) == (ours.connections, other.connections)
 
 
 class TestRedirects:
@@ -172,6 +185,12 @@ class TestTls:
         """Told when the transport is made."""
         with pytest.raises(ConfigurationError, match="cannot be read"):
             Transport("https://erp.example", system="erp", ca_file=str(tmp_path / "missing.pem"))
+
+    @pytest.mark.parametrize("is_private", [False, True])
+    def test_context(self, authority, is_private: bool) -> None:
+        """Certificates are required and names compared, with public and with private authorities."""
+        context = _trust(authority[1] if is_private else None)
+        assert (ssl.CERT_REQUIRED, True) == (context.verify_mode, context.check_hostname)
 
     def test_there_is_no_switch(self) -> None:
         """No parameter turns verification off."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import traceback
 from urllib.parse import quote
 
 import pytest
@@ -20,6 +21,12 @@ LIBRARY = _http.httpcore.__name__
 def forms(secret: str) -> list[str]:
     """The secret as it could turn up."""
     return [secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe=""), secret[-8:]]
+
+
+def shown_variables(error: BaseException) -> list[str]:
+    """What a traceback with variables would print of our frames."""
+    frames = [frame for frame in traceback.walk_tb(error.__traceback__) if "/tests/" not in frame[0].f_code.co_filename]
+    return [str(frame.locals) for frame in traceback.StackSummary.extract(iter(frames), capture_locals=True)]
 
 
 class FixedAuth:
@@ -77,8 +84,9 @@ class TestCanary:
             try:
                 call()
             except LinkError as exc:
-                chain = [exc, exc.__cause__, exc.__context__]
-                errors += [f"{each} {each!r} {getattr(each, 'to_dict', dict)()}" for each in chain if each]
+                chain = [each for each in (exc, exc.__cause__, exc.__context__) if each]
+                errors += [f"{each} {each!r} {getattr(each, 'to_dict', dict)()}" for each in chain]
+                errors += [variables for each in chain for variables in shown_variables(each)]
         ours.close()
         told = [f"{record.getMessage()} {record.__dict__}" for record in caplog.records] + errors
         assert any("connect_tcp" in line for line in told)

@@ -84,10 +84,10 @@ class TestPauses:
         """A pause that grows while somebody waits is waited for, too."""
         gate = Gate(clock)
         gate.pause(10.0)
-        sleep = clock.sleep
+        move = clock.sleep
 
         def sleep_and_be_asked_again(seconds):
-            sleep(seconds)
+            move(seconds)
             if clock.seconds < 15:
                 gate.pause(30.0)
 

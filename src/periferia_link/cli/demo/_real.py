@@ -222,7 +222,7 @@ class _Registry:
             log=log._replace(hours=log.hours + (-_QUARTER if log.hours > _QUARTER else _QUARTER), revision=2),
             before=log.hours,
             person=person,
-            since=own[len(own) // 2],
+            since=own[max(0, len(own) - 3)],
             hourly=person.rates[0][1] + 2_500,
         )
 

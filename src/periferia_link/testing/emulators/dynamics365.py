@@ -78,7 +78,6 @@ class Dynamics365Emulator(Emulator):
         self._batches = Batches(self.rows, self._inner)
         self._entrance = threading.Lock()
         self._now = _ALWAYS
-        self._clock: Clock | None = None
 
     @property
     def organization_id(self) -> str:
@@ -182,31 +181,37 @@ class Dynamics365Emulator(Emulator):
 
     def serve(self, request: Request, clock: Clock) -> Response:
         """Answer one request to the Web API."""
-        self._clock, self._now = clock, clock.now()
+        self._now = clock.now()
         server = self.limits.server_of(request.header("Cookie"))
-        headers = [("x-ms-service-request-id", f"{self.rows.new_request_id()},{self.rows.new_request_id()}")]
         call: Call | None = None
+        remaining: list[tuple[str, str]] = []
         try:
-            if len(request.url) > _LONGEST_URL:
-                raise DataverseRefused(414, "", "The request URI is too long.")
-            call = read_call(request, self.base_url, self._now)
+            call = self._received(request)
             if not self._is_signed_in(request, clock):
                 return self._unauthorized()
-            headers += self.limits.admit(server, self._now)
+            remaining = self.limits.admit(server, self._now)
             response = self._batches.run(call) if call.path == ("$batch",) else self._operate(call)
             self.limits.charge(server, self._now, max(1, len(self._operations)))
         except DataverseRefused as refusal:
             response = refused(refusal, call=call, empty_codes=self.empty_codes)
         except ODataRefused as refusal:
             response = refused(bad_query(refusal.message), call=call)
-        headers += [
-            ("REQ_ID", self.rows.new_request_id()),
+        ids = [self.rows.new_request_id() for _ in range(3)]
+        headers = [
+            ("x-ms-service-request-id", f"{ids[0]},{ids[1]}"),
+            ("REQ_ID", ids[2]),
             ("x-ms-dop-hint", str(self.metadata.dop_hint)),
             ("Cache-Control", "no-cache"),
             ("Expires", "-1"),
             ("Set-Cookie", f"ARRAffinity={server}; path=/; secure; HttpOnly"),
         ]
-        return Response(response.status, (*response.headers, *headers), response.body)
+        return Response(response.status, (*response.headers, *remaining, *headers), response.body)
+
+    def _received(self, request: Request) -> Call:
+        if len(request.url) > _LONGEST_URL:
+            msg = "The request URI is too long."
+            raise bad_query(msg, status=414)
+        return read_call(request, self.base_url, self._now)
 
     def refusal(self, status: int, code: str, message: str) -> Response:
         """Make an error answer as Dataverse writes it."""
@@ -262,8 +267,9 @@ class Dynamics365Emulator(Emulator):
 
     def _on_set(self, call: Call, table: Table) -> Response:
         """Answer what is asked of an entity set."""
-        self._allow(call, table, _RIGHTS.get(call.method, "Read"))
         below = call.path[1:]
+        is_update = below == (f"{NAMESPACE}UpdateMultiple",)
+        self._allow(call, table, "Write" if is_update else _RIGHTS.get(call.method, "Read"))
         if below == ("$count",) and call.method == "GET":
             return self.pages.count(call, table)
         message = below[0].removeprefix(NAMESPACE) if below else ""
@@ -280,7 +286,7 @@ class Dynamics365Emulator(Emulator):
 
     def _on_record(self, call: Call, address: Address) -> Response:
         """Answer what is asked of one record."""
-        self._allow(call, address.table, "Write" if len(call.path) > 1 and call.method != "GET" else None)
+        self._allow(call, address.table, self._right_on(call, address))
         if len(call.path) == 1:
             whole: dict[str, Callable[[Call, Address], Response]] = {
                 "GET": self._retrieve,
@@ -334,9 +340,18 @@ class Dynamics365Emulator(Emulator):
         place = f"{call.root}/$metadata#{table.entity_set}({key})/{name}"
         return answer(call, 200, {"@odata.context": place, "value": row[name]})
 
-    def _allow(self, call: Call, table: Table, right: str | None) -> None:
+    def _right_on(self, call: Call, address: Address) -> str:
+        """Return what a call on a record needs: an upsert of a missing one is a creation."""
+        if len(call.path) > 1 and call.method != "GET":
+            return "Write"
+        is_missing = address.key is None or address.key not in self.rows.of(address.table)
+        if call.method == "PATCH" and is_missing and call.header("If-Match") is None:
+            return "Create"
+        return _RIGHTS.get(call.method, "Read")
+
+    def _allow(self, call: Call, table: Table, right: str) -> None:
         """Refuse what the caller has no privilege for; change tracking needs one that reaches everything."""
-        needed = f"prv{right or _RIGHTS.get(call.method, 'Read')}{table.schema_name}"
+        needed = f"prv{right}{table.schema_name}"
         is_tracked = TRACKING in call.preferences or "$deltatoken" in call.options
         if needed in self.metadata.denied or (is_tracked and needed in self.metadata.local):
             raise privilege(needed, table.logical, self.rows.user_id, table.object_type_code)

@@ -1,0 +1,135 @@
+"""``periferia-link demo`` as people start it: four emulators over TLS in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import periferia_link
+
+pytest.importorskip("typer", reason="the extra cli is not installed")
+pytest.importorskip("trustme", reason="the extra demo is not installed")
+
+COUNTS = ["created", "updated", "deleted", "unchanged", "adopted", "parked", "review"]
+SMALL = ("--clients", "9", "--days", "2")
+
+
+def started(*words, cwd, **options):
+    """Start the demo in a folder of its own."""
+    environ = os.environ | {"PYTHONPATH": str(Path(periferia_link.__file__).parents[1]), "LANG": "en_US.UTF-8"}
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        environ.pop(name, None)
+    command = [sys.executable, "-W", "error", "-m", "periferia_link", "demo", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=cwd, env=environ, text=True, encoding="utf-8", **pipes, **options)
+
+
+def finished(*words, cwd):
+    """Run the demo to its end; return exit code and both streams."""
+    with started(*words, cwd=cwd) as process:
+        out, err = process.communicate(timeout=110)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """Run the small demo once with ``--json`` and once for people, keeping what it leaves."""
+    folder = tmp_path_factory.mktemp("demo")
+    as_json = finished("--json", *SMALL, cwd=folder)
+    as_text = finished(*SMALL, "--keep", "kept", "--lang", "es", cwd=folder)
+    return as_json, as_text, folder / "kept"
+
+
+class TestJson:
+    def test_one_object(self, told):
+        """Exit code 0, nothing on standard error, one object in the agreed shape."""
+        code, out, err = told[0]
+        assert (0, "") == (code, err)
+        runs = json.loads(out)["runs"]
+        assert ["first", "again", "changed"] == [run["name"] for run in runs]
+        for run in runs:
+            assert ["name", "flows", "writes", "requests", "seconds"] == list(run)
+            assert ["clients", "projects", "labour_costs"] == list(run["flows"])
+            assert all(list(counts) == COUNTS for counts in run["flows"].values())
+
+    def test_the_first_run(self, told):
+        """Every account is created, linked or asked about; hours become postings; nothing is parked."""
+        first = json.loads(told[0][1])["runs"][0]
+        flows = first["flows"]
+        assert (9, 1) == (sum(flows["clients"].values()), flows["clients"]["review"])
+        assert flows["clients"]["adopted"] > 1
+        created = {name: counts["created"] for name, counts in flows.items()}
+        assert all(created.values())
+        assert 0 == sum(counts["parked"] for counts in flows.values())
+        # a posting is an entry and its marker
+        assert created["clients"] + created["projects"] + 2 * created["labour_costs"] == first["writes"]
+        assert first["requests"] > 20
+
+    def test_the_second_run_writes_nothing(self, told):
+        """The systems' own logs say so."""
+        again = json.loads(told[0][1])["runs"][1]
+        assert 0 == again["writes"]
+        assert {0} == {counts[name] for counts in again["flows"].values() for name in ("created", "updated", "deleted")}
+
+    def test_what_changed_is_written_and_no_more(self, told):
+        """A client, its project, and the difference of hours and of a rate."""
+        changed = json.loads(told[0][1])["runs"][2]
+        created = {name: counts["created"] for name, counts in changed["flows"].items()}
+        assert (1, 1) == (created["clients"], created["projects"])
+        assert 2 <= created["labour_costs"] <= 6
+        assert 2 + 2 * created["labour_costs"] == changed["writes"]
+        assert 0 == sum(counts["updated"] + counts["deleted"] for counts in changed["flows"].values())
+
+
+class TestForPeople:
+    def test_the_proof_is_shown(self, told):
+        """In Spanish, because it was asked for: five lines that hold, and who waits."""
+        code, out, err = told[1]
+        assert (0, "") == (code, err)
+        assert 5 == out.count("✓ ")
+        assert "✗" not in out
+        assert "Todo cuadra." in out
+        assert "el dígito de verificación del NIT debería ser" in out
+
+    def test_a_pipe_gets_plain_text(self, told):
+        """No colours, no bars, no line that ends in blanks."""
+        out = told[1][1]
+        assert "\x1b" not in out
+        assert [line for line in out.splitlines() if line != line.rstrip()] == []
+
+    def test_what_is_kept(self, told):
+        """Configuration, ledger and plans; secrets are files that only their owner reads."""
+        kept = told[2]
+        names = {path.name for path in kept.iterdir()}
+        assert {"periferia.toml", "periferia.db", "plan-clients.json", "ca.pem"} <= names
+        assert "secret" not in (kept / "emulators.log").read_text()
+        for path in kept.glob("*.secret"):
+            assert 0o600 == path.stat().st_mode & 0o777
+            assert path.read_text() not in (kept / "periferia.toml").read_text()
+
+    def test_the_ledger_goes_on_telling(self, told, capsys, monkeypatch):
+        """``periferia-link parked`` reads what is kept, without the systems."""
+        from periferia_link.cli import main
+
+        with pytest.raises(SystemExit) as left:
+            main(["parked", "--config", str(told[2] / "periferia.toml"), "--lang", "en"])
+        assert 3 == left.value.code
+        assert "In review: 1" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is a signal here")
+def test_interrupted(tmp_path):
+    """Ctrl-C ends it with a sentence, exit code 130, and without leaving emulators behind."""
+    with started("--clients", "60", "--days", "60", cwd=tmp_path) as process:
+        assert process.stdout.readline()  # the emulators are up when the first line is there
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert 130 == process.returncode
+    assert "interrupted" in err
+    assert "Traceback" not in err
