@@ -189,7 +189,7 @@ class ExpiredCursorError(ConnectorError):
 
 
 class RejectedError(ConnectorError):
-    """This record is refused and parked; the run goes on."""
+    """One record is refused and parked; the run goes on."""
 
 
 class RecordInvalidError(RejectedError):
@@ -205,7 +205,7 @@ class RecordNotFoundError(RejectedError):
 
 
 class FatalConnectorError(ConnectorError):
-    """This system stops for the rest of the run; planned work stays in the ledger."""
+    """The system stops for the rest of the run; planned work stays in the ledger."""
 
 
 class AuthenticationError(FatalConnectorError):

@@ -257,7 +257,7 @@ class Connector(abc.ABC):
     def close(self) -> None:  # noqa: B027 - optional for connectors without connections
         """Release connections and sessions."""
 
-    def __enter__(self) -> Connector:
+    def __enter__(self) -> Connector:  # noqa: PYI034 - Self is not in typing before 3.11
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -116,7 +116,8 @@ def owner_name() -> str:
 def _is_dead(owner: str) -> bool:
     host, _, rest = owner.partition(":")
     pid, _, started = rest.partition(":")
-    if host != socket.gethostname() or not pid.isdigit():
+    # on Windows asking with os.kill would send the holder a Ctrl-C
+    if host != socket.gethostname() or not pid.isdigit() or os.name == "nt":
         return False  # another machine, or a name that a person chose: alive until the lease ends
     try:
         os.kill(int(pid), 0)

@@ -98,8 +98,9 @@ class TestAsyncio:
 
         async def play():
             begun, go_on = hold_first(here)
-            task = asyncio.ensure_future(asyncio.wait_for(here.engine.arun(client_flow()), 0.01))
+            run = asyncio.ensure_future(here.engine.arun(client_flow()))
             await until(begun)
+            task = asyncio.ensure_future(asyncio.wait_for(run, 0.01))
             await asyncio.sleep(0.02)
             go_on.set()
             with pytest.raises((asyncio.TimeoutError, TimeoutError)):

@@ -151,7 +151,7 @@ class TestOrder:
     )
     def test_circles(self, flows):
         """Refused with the names."""
-        with pytest.raises(ConfigurationError, match="wait for each other.*a") as caught:
+        with pytest.raises(ConfigurationError, match=r"wait for each other.*a") as caught:
             in_order(flows)
         assert caught.value.hint
 

@@ -82,12 +82,15 @@ class TestTwins:
         link(ledger, "clients", {"1": "B1", "2": "B1"})
         assert [erp("B1")] == ledger.links.twin(crm("1"), "erp", "Client")
 
-    def test_taken(self, ledger):
-        """Which targets have a source of that kind, and which one."""
+    def test_holder(self, ledger):
+        """Which other source record has the target; the record itself is none."""
         link(ledger, "clients", {"1": "B1"})
-        found = ledger.links.taken([erp("B1"), erp("B2")], "crm", "Client")
-        assert {erp("B1"): crm("1")} == found
-        assert {} == ledger.links.taken([erp("B1")], "helpdesk", "Client")
+        assert crm("1") == ledger.links.holder(erp("B1"), crm("2"))
+        assert [None] * 3 == [
+            ledger.links.holder(erp("B1"), crm("1")),
+            ledger.links.holder(erp("B2"), crm("2")),
+            ledger.links.holder(erp("B1"), Ref("helpdesk", "Client", "1")),
+        ]
 
 
 class TestEdges:
