@@ -30,6 +30,7 @@ __all__ = [
     "SimulatedCrash",
     "crashes",
     "idle_after",
+    "make_trouble",
     "prepared",
     "scratch_folder",
     "warm_up",
@@ -75,14 +76,15 @@ class Scenario:
     """
     A run to be killed at every point.
 
-    ``trouble`` names something else that happens on the way to the ERP, at another write for every point;
-    ``dies_again`` kills the recovery, too.
+    ``trouble`` names something else that happens on the way to the ERP, at the ``nth`` batch: another one for every
+    point, unless it is given. ``dies_again`` kills the recovery, too.
     """
 
     stage: str  # "first" or "changed"
     seed: int = 1
     options: Options = field(default_factory=Options)
     trouble: str = ""
+    nth: int | None = None
     dies_again: bool = False
 
     @property
@@ -138,11 +140,13 @@ TROUBLES = (
     "edited meanwhile",
 )
 
-_BATCHES, _SINGLES = "*/$batch", ("*/BusinessPartners*", "*/Projects*")
+_BATCHES, _SINGLES = "*/$batch", ("*/BusinessPartners*", "*/Projects*", "*/JournalEntries")
 
 
 def make_trouble(world: World, scenario: Scenario, point: int) -> None:
-    """Put the fault of a scenario on one batch, and on the first single write for every third point."""
+    """Put the fault of a scenario on one batch, and on a single write for every third point."""
+    chance = random.Random(f"{scenario.seed} {point}")
+    nth = scenario.nth or chance.randint(1, 8)
     faults: dict[str, tuple[FaultKind, When, dict[str, Any]]] = {
         "reset before commit": ("reset", "before", {}),
         "reset after commit": ("reset", "after", {}),
@@ -154,9 +158,10 @@ def make_trouble(world: World, scenario: Scenario, point: int) -> None:
     if scenario.trouble in faults:
         kind, when, params = faults[scenario.trouble]
         told: dict[str, Any] = {"when": when, "params": params}
-        world.erp.faults.add(FaultRule(kind, method="POST", path=_BATCHES, nth=random.Random(f"{scenario.seed} {point}").randint(1, 8), **told))
-        if point % 3 == 0:
-            world.erp.faults.add(*(FaultRule(kind, method="P*", path=path, **told) for path in _SINGLES))
+        world.erp.faults.add(FaultRule(kind, method="POST", path=_BATCHES, nth=nth, **told))
+        if point % 3 == 0 and scenario.nth is None:
+            nth = chance.randint(1, 3)
+            world.erp.faults.add(*(FaultRule(kind, method="P*", path=path, nth=nth, **told) for path in _SINGLES))
 
 
 class Meanwhile:

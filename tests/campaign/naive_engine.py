@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from campaign.crash_chain import chain
+from campaign.books_check import check_books
+from campaign.crash_chain import Options, World, chain
+from campaign.crash_points import IoPoints, Scenario, SimulatedCrash, make_trouble, scratch_folder
+from campaign.forks import in_children
 
 from periferia_link.connectors.base import Applied, Connector, NotApplied, Write
 from periferia_link.domain import Entity, Ref
@@ -20,7 +24,7 @@ from periferia_link.engine import Context, Contribution, Flow, Group
 from periferia_link.engine.context import Tables
 from periferia_link.errors import RejectedError
 
-__all__ = ["Memory", "naive_run"]
+__all__ = ["Memory", "naive_crashes", "naive_run"]
 
 _TRIES = 3
 
@@ -101,3 +105,37 @@ def _context(flow: Flow, systems: Mapping[str, Connector], memory: Memory) -> Co
         return None if target is None else Ref("erp", "Client", target)
 
     return Context(zone=ZoneInfo("America/Bogota"), today=date(2026, 11, 20), tables=Tables(tables), twins=twin)
+
+
+# ---------------------------------------------------------------------- its crashes
+
+
+def naive_crashes(options: Options, *, trouble: str = "", points: Sequence[int] | None = None) -> Iterator[tuple[int, int]]:
+    """Kill the naive engine at every point of its first run; yields the point and how many records stand twice."""
+    scenario = Scenario("first", 1, options, trouble=trouble)
+
+    def run(world: World, folder: Path, io: IoPoints) -> None:
+        with suppress(SimulatedCrash):
+            naive_run(world.systems(world.wire(io)), Memory(folder / "memory.json", io))
+
+    def undisturbed() -> int:
+        with scratch_folder() as folder:
+            world, io = World.founded(1, options, by_hand=0), IoPoints()
+            run(world, folder, io)
+            assert check_books(world).all() == []
+            return len(io.words)
+
+    def one(number: int, point: int) -> Callable[[], tuple[int, int]]:
+        def work() -> tuple[int, int]:
+            with scratch_folder() as folder:
+                world = World.founded(1, options, by_hand=0)
+                make_trouble(world, scenario, number)
+                run(world, folder, IoPoints(point))
+                for _ in range(2):
+                    run(world, folder, IoPoints())
+                return point, check_books(world).extra
+
+        return work
+
+    wanted = range(1, next(iter(in_children([undisturbed]))) + 1) if points is None else points
+    yield from in_children(one(number, point) for number, point in enumerate(wanted))

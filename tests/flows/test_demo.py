@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 import periferia_link
+from periferia_link.cli import main
 
 pytest.importorskip("typer", reason="the extra cli is not installed")
 pytest.importorskip("trustme", reason="the extra demo is not installed")
@@ -25,7 +28,7 @@ def started(*words, cwd, **options):
     environ = os.environ | {"PYTHONPATH": str(Path(periferia_link.__file__).parents[1]), "LANG": "en_US.UTF-8"}
     for name in ("LC_ALL", "LC_MESSAGES"):
         environ.pop(name, None)
-    command = [sys.executable, "-W", "error", "-m", "periferia_link", "demo", *words]
+    command = [sys.executable, "-W", "error::ResourceWarning", "-m", "periferia_link", "demo", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, cwd=cwd, env=environ, text=True, encoding="utf-8", **pipes, **options)
 
@@ -37,12 +40,20 @@ def finished(*words, cwd):
     return process.returncode, out, err
 
 
+def in_this_process(*words):
+    """Run the demo in this process; its emulators are another one."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as left:
+        main(["demo", *words])
+    return left.value.code, out.getvalue(), err.getvalue()
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """Run the small demo once with ``--json`` and once for people, keeping what it leaves."""
     folder = tmp_path_factory.mktemp("demo")
     as_json = finished("--json", *SMALL, cwd=folder)
-    as_text = finished(*SMALL, "--keep", "kept", "--lang", "es", cwd=folder)
+    as_text = in_this_process(*SMALL, "--keep", str(folder / "kept"), "--lang", "es")
     return as_json, as_text, folder / "kept"
 
 
@@ -113,10 +124,8 @@ class TestForPeople:
             assert 0o600 == path.stat().st_mode & 0o777
             assert path.read_text() not in (kept / "periferia.toml").read_text()
 
-    def test_the_ledger_goes_on_telling(self, told, capsys, monkeypatch):
+    def test_the_ledger_goes_on_telling(self, told, capsys):
         """``periferia-link parked`` reads what is kept, without the systems."""
-        from periferia_link.cli import main
-
         with pytest.raises(SystemExit) as left:
             main(["parked", "--config", str(told[2] / "periferia.toml"), "--lang", "en"])
         assert 3 == left.value.code

@@ -22,7 +22,7 @@ from periferia_link.engine import FlowReport, Plan, RunReport
 from periferia_link.errors import ConfigurationError, FlowError, LinkError
 from periferia_link.installation import Installation
 
-__all__ = ["app", "run"]
+__all__ = ["app"]
 
 _HELP = Words(spoken_language())
 
@@ -52,15 +52,6 @@ AsJson = Annotated[bool, typer.Option("--json", help=_HELP("help.json"))]
 OneFlow = Annotated[str, typer.Argument(metavar="FLOW", help=_HELP("help.flow"))]
 Flows = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help=_HELP("help.flows"))]
 _CONFIG = Path("periferia.toml")
-
-
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
-    try:
-        app(args=None if arguments is None else list(arguments), prog_name="periferia-link")
-    except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else ExitCode.STOPPED
-    return ExitCode.OK
 
 
 # ---------------------------------------------------------------------- how a command ends

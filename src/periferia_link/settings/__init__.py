@@ -75,7 +75,7 @@ __all__ = [
     "SystemSettings",
 ]
 
-SectionT = TypeVar("SectionT", bound=Section)
+_SectionT = TypeVar("_SectionT", bound=Section)
 
 _MAX_BYTES = 1024 * 1024
 
@@ -158,7 +158,7 @@ def _parsed(path: Path, place: Place) -> dict[str, Any]:
     return table
 
 
-def _read(model: type[SectionT], table: dict[str, Any], key: str, place: Place, references: References) -> SectionT:
+def _read(model: type[_SectionT], table: dict[str, Any], key: str, place: Place, references: References) -> _SectionT:
     inner = place.at(key)
     return read_section(model, references.plain(place.subtable(table, key), inner), inner)
 

@@ -17,7 +17,8 @@ from periferia_link import cli
 from periferia_link.cli import main
 from periferia_link.connectors import registry
 from periferia_link.domain import Client, Ref
-from periferia_link.errors import LeaseHeldError, LedgerBusyError
+from periferia_link.engine import FlowReport
+from periferia_link.errors import FlowError, LeaseHeldError, LedgerBusyError
 from periferia_link.ledger import SqliteLedger
 
 pytest.importorskip("typer", reason="the extra cli is not installed")
@@ -39,6 +40,11 @@ def here(tmp_path, monkeypatch):
     write(tmp_path)
     fill()
     return tmp_path
+
+
+def stop_without_report():
+    """Stop before anything was done."""
+    raise FlowError("stopped", hint="look there")
 
 
 @pytest.fixture
@@ -243,6 +249,22 @@ class TestLanguage:
 
 
 class TestEndings:
+    def test_stopped_in_one_flow(self, command, monkeypatch):
+        """A plan that stops has the report of one flow: shown like that of a run."""
+
+        def stop(*args, **kwargs):
+            report = FlowReport("clients")
+            report.count("created", 7)
+            raise FlowError("the source lost most of its records", hint="look there", report=report)
+
+        monkeypatch.setattr(_app.Installation, "open", stop)
+        code, out, err = command("plan")
+        assert 1 == code
+        assert re.search(r"^clients +7 ", out, re.MULTILINE)
+        assert "look there" in err
+        monkeypatch.setattr(_app.Installation, "open", lambda *_, **__: stop_without_report())
+        assert (1, "") == command("plan")[:2]
+
     def test_interrupted(self, command, monkeypatch):
         """Ctrl-C: exit code 130, and what happens next."""
 

@@ -190,12 +190,12 @@ class TestWaiting:
         with rig(crm_of([client(1)]), erp_of(guard="marker", abilities={"settle_seconds": 100.0})) as here:
             begun = threading.Event()
             go_on = threading.Event()
-            sleep = here.clock.sleep
+            rest = here.clock.sleep
 
             def nap(seconds):
                 begun.set()
                 assert go_on.wait(20)
-                sleep(seconds)
+                rest(seconds)
 
             here.clock.sleep = nap
             here.erp.answers = [lost_before]

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from periferia_link.transport._http import Transport
+
 
 class Line:
     """One accepted connection."""
@@ -197,3 +199,20 @@ def serve(authority: tuple[ssl.SSLContext, str]) -> Iterator[Callable[..., RawSe
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def transport(clock, authority):
+    """Make transports to loopback servers; they are closed with the test."""
+    made = []
+
+    def make(server, **options):
+        options = {"system": "erp", "clock": clock, "allow_private": True, "deadline": 5.0, **options}
+        if server.context is not None:
+            options.setdefault("ca_file", authority[1])
+        made.append(Transport(options.pop("url", server.url), **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

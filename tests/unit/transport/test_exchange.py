@@ -374,7 +374,7 @@ class TestCredentials:
                 (
                     frame
                     for frame in traceback.walk_tb(error.__traceback__)
-                    if "/tests/" not in frame[0].f_code.co_filename
+                    if "/unit/transport/" not in frame[0].f_code.co_filename
                 ),
                 capture_locals=True,
             )

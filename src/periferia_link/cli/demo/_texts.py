@@ -164,10 +164,10 @@ TEXTS: Texts = {
     "first.result": ("Resultado de la primera corrida", "Result of the first run"),
     "run.traffic": (
         (
-            "Lo que vieron los sistemas, en sus propias bitácoras: {requests} peticiones, {writes} registros escritos; "
-            "{seconds} s."
+            "En {seconds} s los sistemas vieron, según sus bitácoras, {requests} peticiones y {writes} registros "
+            "escritos."
         ),
-        "What the systems saw, by their own logs: {requests} requests, {writes} records written; {seconds} s.",
+        "In {seconds} s the systems saw, by their own logs, {requests} requests and {writes} records written.",
     ),
     "run.markers": (
         "(Un asiento son dos registros: el asiento y su marca, que impide que exista dos veces.)",

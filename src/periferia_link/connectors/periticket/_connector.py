@@ -1,4 +1,8 @@
-"""The connector of Periticket: reads only, by time of change."""
+"""
+The connector of Periticket: reads only, by time of change.
+
+Source: docs/reference/periticket-contract.md, an assumed contract: the API of Periticket is not public.
+"""
 
 from __future__ import annotations
 
