@@ -62,7 +62,7 @@ def _ends_well(command: Callable[..., ExitCode]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def ended(**options: Any) -> None:
-        screen = Screen(Words(spoken_language(options.get("lang"))))
+        screen = Screen(Words(spoken_language(options.get("lang"))), is_silent=bool(options.get("as_json")))
         try:
             code = command(**options)
         except KeyboardInterrupt:

@@ -189,7 +189,8 @@ class _Steps:
         if not self._words.has(name):
             return
         place = (step.flow, step.stage)
-        total = step.total or self._totals.get(place)
+        # what a flow read last time says nothing about how much there is to read now
+        total = self._totals.get(place) or (None if step.stage == "read" else step.total)
         if place not in self._tasks:
             self._tasks[place] = self._bars.add_task(f"{step.flow} · {self._words(name)}", total=total)
         self._bars.update(self._tasks[place], completed=step.done, total=total and max(total, step.done))

@@ -201,7 +201,10 @@ def _decide_fresh(
         elif case.known is not None and session.ledger.records.parts(session.stream, key):
             _several(session, work, case, [wanted])  # it became several things before, and is one now
         elif judged:
-            _one_fresh(session, work, case, wanted, _by_verdict(verdicts.get(key, ""), judged[key]))
+            verdict = verdicts.get(key, "")
+            if verdict == "create" and session.flow.apart is not None and judged[key].verdict != "create":
+                wanted = session.flow.apart(wanted, session.source_ref(key))  # noqa: PLW2901 - decided by a person
+            _one_fresh(session, work, case, wanted, _by_verdict(verdict, judged[key]))
         else:
             _create(session, work, case, wanted)
 

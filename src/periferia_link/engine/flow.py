@@ -161,6 +161,9 @@ class Flow:
 
         route: Which instance of the target role takes an entity; ``None`` is the only one.
 
+        apart: ``(entity, ref of the source record)`` to what the target should hold when a person decides that the
+            record is another thing although its keys say otherwise: a code of its own, for example.
+
         rules: Everything else that shapes the result (accounts, options), as text: part of the fingerprint.
     """
 
@@ -182,6 +185,7 @@ class Flow:
     posts_money: bool = False
     relation: str = "same"
     route: Callable[[Any], str] | None = None
+    apart: Callable[[Any, Ref], Entity] | None = None
     ceilings: Ceilings = field(default_factory=Ceilings)
     rules: str = ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from periferia_link.domain import Client, folded_name
+from periferia_link.domain import Client, Ref, folded_name
 from periferia_link.engine import Ask, Context, Flow, MatchKey
 
 __all__ = ["clients"]
@@ -38,7 +38,16 @@ def _code(client: Client) -> str:
     if client.tax_id is not None and client.tax_id.is_strong:
         return f"C{client.tax_id.number}"
     assert client.ref is not None  # noqa: S101 - a record that was read has a ref
-    return f"C{client.ref.id.replace('-', '')[:14].upper()}"
+    return _own_code(client.ref)
+
+
+def _own_code(ref: Ref) -> str:
+    return f"C{ref.id.replace('-', '')[:14].upper()}"
+
+
+def _apart(wanted: Client, ref: Ref) -> Client:
+    """Two accounts with one tax id that a person keeps apart: the code of the tax id belongs to the first."""
+    return wanted.model_copy(update={"code": _own_code(ref)})
 
 
 def clients(*, source: str = "crm", target: str = "erp", **changes: Any) -> Flow:
@@ -68,6 +77,7 @@ def clients(*, source: str = "crm", target: str = "erp", **changes: Any) -> Flow
             MatchKey("name", lambda client: folded_name(client.name), is_strong=False),
         ),
         keeps=frozenset({"code"}),
+        apart=_apart,
         owns=frozenset({"name", "tax_id", "country", "city", "email", "phone", "is_active", "code"}),
     )
     return flow.but(**changes) if changes else flow

@@ -106,11 +106,13 @@ class TestOnATerminal:
             screen.progress(Progress("clients", "read", 5))
             screen.progress(Progress("clients", "read", 25))
             screen.progress(Progress("clients", "write", 3, 9))
+            screen.progress(Progress("projects", "read", 2, 700))
         screen.progress(Progress("clients", "read", 1))
         shown = err.getvalue()
         assert "clients · read" in shown
         assert "25/25" in shown
         assert "3/9" in shown
+        assert "2/?" in shown
         assert "table person" not in shown
 
     def test_a_dumb_terminal_is_a_pipe(self, monkeypatch):

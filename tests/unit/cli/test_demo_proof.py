@@ -150,14 +150,14 @@ class TestTheStory:
     def test_a_proof_that_fails_says_where(self, books):
         """The names of what is wrong, not only that something is."""
         books.entries[0]["JournalEntryLines"][1]["Credit"] = "1"
-        out = io.StringIO()
-        story = Story(Screen(Words("en", TEXTS), out=out, err=io.StringIO()), BUSINESS)
+        out, err = io.StringIO(), io.StringIO()
+        story = Story(Screen(Words("en", TEXTS), out=out, err=err), BUSINESS)
         proof = books.proof()
         story.proof(proof)
         story.corrections([], books.ledger)
         story.ending(proof, 1.0, None)
         assert "✗ " in out.getvalue()
-        assert "The proof does not hold:\n  unbalanced: 1\n" in out.getvalue()
+        assert ["✗ what happened: the proof does not hold", "  unbalanced:    1"] == err.getvalue().splitlines()
 
 
 class TestTheResult:

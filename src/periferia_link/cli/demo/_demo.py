@@ -57,8 +57,10 @@ def demo(
     screen.words = screen.words.spoken(screen.words.language, TEXTS)
     now = SystemClock().now()
     today = accounting_date(now, ZoneInfo("America/Bogota"))
-    made = company(seed=seed, clients=clients, days=days, today=today)
-    business = made if data is None else real_business(data, today=today, now=now)
+    if data is None:
+        business = company(seed=seed, clients=clients, days=days, today=today)
+    else:
+        business = real_business(data, today=today, now=now)
     story = Story(screen, business)
     with _workplace(keep) as folder, running_emulators(folder / "emulators.log", seed=seed) as emulators:
         story.opening()

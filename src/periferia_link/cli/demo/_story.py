@@ -188,16 +188,14 @@ class Story:
             show_waiting(self._screen, parked, reviews, names=self._names)
 
     def ending(self, proof: Proof, seconds: float, kept: Path | None) -> None:
-        """Say how it ended."""
+        """Say how it ended; what does not hold is told where errors are."""
         self._screen.line()
         if proof.holds:
             self._screen.line(self._words("proof.holds"), style="bold green")
         else:
-            self._screen.line(self._words("proof.fails"), style="bold red")
-            for name in ("unbalanced", "differs", "untraced", "strange"):
-                found = getattr(proof, name)
-                if found:
-                    self._screen.line(f"{name}: {', '.join(found[:10])}", indent=2)
+            wrong = {name: getattr(proof, name) for name in ("unbalanced", "differs", "untraced", "strange")}
+            rows = [(name, ", ".join(found[:10])) for name, found in wrong.items() if found]
+            self._screen.trouble([(self._words("error.what"), self._words("proof.fails")), *rows])
         self._screen.line(self._words("demo.seconds", seconds=seconds))
         if kept is not None:
             self._screen.line(self._words("demo.kept", folder=kept))

@@ -229,7 +229,7 @@ TEXTS: Texts = {
         "What posting {number}, {amount} COP, is made of:",
     ),
     "proof.part": ("{id}: {hours} h × {rate} = {cost}", "{id}: {hours} h × {rate} = {cost}"),  # noqa: RUF001 - the same
-    "proof.fails": ("La prueba no cuadra:", "The proof does not hold:"),
+    "proof.fails": ("la prueba no cuadra", "the proof does not hold"),
     "proof.holds": ("Todo cuadra.", "Everything agrees."),
     "waits.title": ("Lo que espera por una persona", "What waits for a person"),
     "twice.told": (
