@@ -102,7 +102,8 @@ class Company:
         """Enter approved hours of Ana on P1, or correct them; hostile values are taken as they are."""
         now = f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}"
         given = {"person_id": "ana", "worked_on": DAY, "hours": hours, "project_code": "P1", "status": "approved"}
-        stamps = {"approved_at": now, "updated_at": now}
+        revision = self.desk.books["worklogs"].get(key, {"revision": 0})["revision"] + 1
+        stamps = {"approved_at": now, "updated_at": now, "revision": revision}
         self.desk.load({"worklogs": [{"id": key} | given | stamps | values]})
 
     def rate(self, hourly: str = "50000", code: str = "E1", since: str = "2026-01-01") -> None:

@@ -57,7 +57,7 @@ class TestRealData:
         for sentence in (
             "778 real companies",
             "730 distinct tax ids, 48 stand twice",
-            "586 incidents",
+            "586 of 672 incidents",
             "at most 8 hours a day",
             "Resolver 170: 90,000",
         ):

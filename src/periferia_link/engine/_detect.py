@@ -34,7 +34,7 @@ def _digest(body: bytes) -> bytes:
 
 
 def changed_rows(
-    session: Session, rows: Sequence[Row], abilities: Capabilities
+    session: Session, rows: Sequence[Row], abilities: Capabilities, remembered: Mapping[str, str | None] | None = None
 ) -> tuple[list[Row], dict[str, bytes], list[str]]:
     """
     Return the rows that may have changed, their digests where one was needed, and which of their keys are known.
@@ -43,16 +43,15 @@ def changed_rows(
     versions. Otherwise equal bytes are skipped; only their new version is noted.
     """
     stream, records = session.stream, session.ledger.records
-    keys = [row.key for row in rows]
     changed: list[Row] = []
     digests: dict[str, bytes] = {}
     if abilities.version_covers_fields:
-        versions = records.versions(stream, keys)
+        versions = records.versions(stream, [row.key for row in rows]) if remembered is None else remembered
         get = versions.get
         changed = [row for row in rows if row.version is None or get(row.key) != row.version]
         session.report.counts["unchanged"] += len(rows) - len(changed)
         return changed, digests, [row.key for row in changed if row.key in versions] if versions else []
-    known = records.raws(stream, keys)
+    known = records.raws(stream, [row.key for row in rows])
     again: list[tuple[str | None, bytes, int, str]] = []
     for row in rows:
         digest = raw_digest(row, abilities.volatile)

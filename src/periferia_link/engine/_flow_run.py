@@ -23,6 +23,7 @@ __all__ = ["FlowRun"]
 
 _ROUNDS = 8  # leftovers may free other leftovers; more rounds than this never helped
 _PAGE = 500
+_PRELOAD = 200_000  # versions kept in memory during a scan: some 50 MB at most
 _SHRINK = 0.5  # a source that lost more than half of its records is not believed
 
 
@@ -38,6 +39,7 @@ class FlowRun:
         maps = [session.source.fingerprint(self._kind)]
         maps += [target.fingerprint(session.flow.target[1]) for target in session.targets.values()]
         self._mark: str | None = None
+        self._remembered: dict[str, str | None] | None = None
         self._fingerprint = session.flow.fingerprint(*maps)
 
     def run(self) -> None:
@@ -94,6 +96,8 @@ class FlowRun:
     def _pull_from(self, since: str | None, baseline: int | None, *, force: bool) -> None:
         session = self._session
         seen = SeenKeys()
+        if since is None and not force and self._abilities.version_covers_fields:
+            self._remembered = session.ledger.records.every_version(session.stream, _PRELOAD)
         done = 0
         complete = False
         for page in session.source.pull(self._kind, since):
@@ -115,11 +119,14 @@ class FlowRun:
             rows, digests = list(page.rows), self._digests(page.rows)
             keys = [row.key for row in rows]
         else:
-            rows, digests, keys = changed_rows(session, page.rows, self._abilities)
+            rows, digests, keys = changed_rows(session, page.rows, self._abilities, self._remembered)
         known = session.ledger.records.known(session.stream, keys) if keys else {}
         with collector_at_rest():
             work = decide(session, rows, digests, known)
             self._write(work.commit((value, self._mark, None)))
+        if self._remembered is not None and rows:
+            # a record may be listed again on a later page
+            self._remembered.update(session.ledger.records.versions(session.stream, [row.key for row in rows]))
         if page.deleted:
             listed = {row.key for row in page.rows}
             both = [key for key in page.deleted if key in listed]
@@ -152,7 +159,9 @@ class FlowRun:
         session = self._session
         present = seen.distinct()
         self._believe(len(present), baseline or 0, "last time")
-        for keys in session.ledger.records.keys(session.stream):
+        remembered, self._remembered = self._remembered, None
+        pages = session.ledger.records.keys(session.stream) if remembered is None else [list(remembered)]
+        for keys in pages:
             gone = [key for key in keys if hash(key) not in present and PART not in key]
             if gone:
                 self._write(decide_deleted(self._session, gone).commit())

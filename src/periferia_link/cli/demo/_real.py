@@ -75,11 +75,14 @@ def real_business(folder: Path, *, today: date, now: datetime) -> Business:
         ConfigurationError: A file is missing, has other columns or holds no hours.
     """
     companies = list(_rows(folder / "companies_co.csv", _COMPANIES))
-    spells, nobody = _spells(_rows(folder / "incident_events.csv", _EVENTS))
+    incidents = _incidents(_rows(folder / "incident_events.csv", _EVENTS))
+    spells, nobody = _spells(incidents)
     if not spells or not companies:
         msg = "the two files hold no hours, or no company to work for"
         raise ConfigurationError(msg, hint="give the files as they were published")
-    return _Registry(companies).business(spells, nobody, today=today, now=now)
+    return _Registry(companies).business(
+        spells, today=today, now=now, left_out={"incidents": len(incidents), "nobody": nobody}
+    )
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
@@ -109,11 +112,15 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
 # ---------------------------------------------------------------------- hours out of incidents
 
 
-def _spells(events: Iterator[Mapping[str, str]]) -> tuple[list[_Spell], int]:
-    """Return the spells of work, in the order of incidents, and how many had nobody to count them for."""
+def _incidents(events: Iterator[Mapping[str, str]]) -> dict[str, list[Mapping[str, str]]]:
     incidents: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     for event in events:
         incidents[event["number"]].append(event)
+    return incidents
+
+
+def _spells(incidents: Mapping[str, Sequence[Mapping[str, str]]]) -> tuple[list[_Spell], int]:
+    """Return the spells of work, in the order of incidents, and how many had nobody to count them for."""
     spells, nobody = [], 0
     worked: Counter[tuple[str, date]] = Counter()  # quarters of an hour
     for number in sorted(incidents):
@@ -168,7 +175,9 @@ class _Registry:
         for place, row in enumerate(companies):
             self._distinct.setdefault(row["nit"], place)
 
-    def business(self, spells: Sequence[_Spell], nobody: int, *, today: date, now: datetime) -> Business:
+    def business(
+        self, spells: Sequence[_Spell], *, today: date, now: datetime, left_out: Mapping[str, int]
+    ) -> Business:
         places = sorted({spell.location for spell in spells})
         sold = [self._rows[self._distinct[nit]] for nit in list(self._distinct)[::_SOLD]][: len(places)]
         projects = {place: f"P-{i + 1:03}" for i, place in enumerate(places[: len(sold)])}
@@ -183,7 +192,7 @@ class _Registry:
             people=list(people.values()),
             logs=lambda: iter(logs),
             changes=self._changes(logs, people, today),
-            rules=self._rules(spells, nobody, len(projects), people, logs),
+            rules=self._rules(spells, left_out, len(projects), people, logs),
         )
 
     def _account(self, place: int, row: Mapping[str, str]) -> Row:
@@ -229,7 +238,7 @@ class _Registry:
     def _rules(
         self,
         spells: Sequence[_Spell],
-        nobody: int,
+        left_out: Mapping[str, int],
         sold: int,
         people: Mapping[str, Person],
         logs: Sequence[WorkLog],
@@ -241,9 +250,16 @@ class _Registry:
             ("real.partners", {"n": len(range(0, len(self._distinct), _IN_SAP)), "every": _IN_SAP}),
             *([("real.long", {"n": long, "limit": _NAME_LIMIT})] if long else []),
             ("real.sales", {"n": sold, "every": _SOLD}),
-            ("real.source", {"n": len({spell.incident for spell in spells}), "spells": len(spells)}),
+            (
+                "real.source",
+                {
+                    "n": len({spell.incident for spell in spells}),
+                    "all": left_out["incidents"],
+                    "spells": len(spells),
+                },
+            ),
             ("real.hours", {"longest": _LONGEST, "day": _A_DAY}),
-            ("real.who", {"n": nobody}),
+            ("real.who", {"n": left_out["nobody"]}),
             ("real.rate", {"people": len(people), "centres": _CENTRES}),
             ("real.logs", {"n": len(logs), "first": min(x.day for x in logs), "last": max(x.day for x in logs)}),
         ]

@@ -100,21 +100,21 @@ TEXTS: Texts = {
     "real.source": (
         (
             "Las horas salen de la bitácora real de incidentes (UCI, ServiceNow): {spells} estados New o Active en {n} "
-            "incidentes."
+            "de {all} incidentes."
         ),
         (
             "The hours come from the real audit log of incidents (UCI, ServiceNow): {spells} states New or Active "
-            "in {n} incidents."
+            "in {n} of {all} incidents."
         ),
     ),
     "real.hours": (
         (
             "Regla, cuánto: un estado cuenta desde su cambio hasta el siguiente, en cuartos de hora hacia arriba, "
-            "de un cuarto a {longest} horas; una persona suma a lo sumo {day} horas por día. La hora es la de Bogotá."
+            "de un cuarto a {longest} horas; una persona con nombre suma a lo sumo {day} horas al día. Horas de Bogotá."
         ),
         (
             "Rule, how long: a state counts from its change to the next one, in quarters of an hour rounded up, "
-            "one quarter to {longest} hours; a person works at most {day} hours a day. Times are those of Bogotá."
+            "one quarter to {longest} hours; a named person works at most {day} hours a day. Times are those of Bogotá."
         ),
     ),
     "real.who": (
