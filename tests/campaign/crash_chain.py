@@ -81,6 +81,7 @@ class World:
     token: str
     options: Options
     changed: bool = False
+    is_exact: bool = True  # whether it is certain how many postings there must be: not when people go on after a crash
     notes: dict[str, str] = field(default_factory=dict)  # what people wrote into the ERP by hand
 
     @classmethod
@@ -224,10 +225,14 @@ class World:
 
     # ------------------------------------------------------------------ what people change a day later
 
-    def change(self) -> None:
-        """A day later: somebody new, corrections, another rate, other names; the truth changes with it."""
-        self.clock.advance(86_400)
-        self.changed = True
+    def change(self, *, unseen: bool = False) -> None:
+        """
+        A day later: somebody new, corrections, another rate, other names; the truth changes with it.
+
+        *unseen* is moments later, and nobody knows how much of what was there before is in the books already.
+        """
+        self.clock.advance(5 if unseen else 86_400)
+        self.changed, self.is_exact = True, not unseen
         truth, before = self.truth, self.truth.booked()
         chance = truth.chance("changed")
         self._change_hours(chance)

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,20 +77,24 @@ class Scenario:
     A run to be killed at every point.
 
     ``trouble`` names something else that happens on the way to the ERP, at the ``nth`` batch: another one for every
-    point, unless it is given. ``dies_again`` kills the recovery, too.
+    point, unless it is given. ``dies_again`` kills the recovery, too; ``moves_on``: people change things between the
+    crash and the next run.
     """
 
-    stage: str  # "first" or "changed"
+    stage: str  # "first", "changed"; "adopted" and "applied" are first runs after an adoption, or by plan and apply
     seed: int = 1
     options: Options = field(default_factory=Options)
     trouble: str = ""
     nth: int | None = None
     dies_again: bool = False
+    moves_on: bool = False
 
     @property
     def kind(self) -> str:
         """How the table calls it."""
-        more = f" + {self.trouble}" if self.trouble else " + killed again" if self.dies_again else ""
+        more = f" + {self.trouble}" if self.trouble else ""
+        more += " + killed again" if self.dies_again else ""
+        more += " + people go on" if self.moves_on else ""
         threads = f", {self.options.parallel} threads" if self.options.parallel > 1 else ""
         return f"{self.stage} run, marker {self.options.marker}{threads}{more}"
 
@@ -184,11 +188,18 @@ class Meanwhile:
 # ---------------------------------------------------------------------- one crash
 
 
-def run_until(world: World, ledger: Path, hear: Callable[[str], None]) -> None:
+def run_until(world: World, ledger: Path, hear: Callable[[str], None], stage: str) -> None:
     """Run the chain until it is done or dead."""
     book = SqliteLedger.open(ledger, on_io=hear)
     try:
-        world.engine(book, world.wire(hear)).run(chain())
+        engine = world.engine(book, world.wire(hear))
+        if stage == "adopted":
+            for flow in chain()[:2]:
+                engine.adopt(flow)
+        elif stage == "applied":
+            for flow in chain():
+                engine.apply(engine.plan(flow), flow)
+        engine.run(chain())
     except SimulatedCrash:
         pass
     finally:
@@ -202,9 +213,11 @@ def survive(world: World, scenario: Scenario, folder: Path, point: int) -> Crash
     word = io.words[-1] if io.is_dead else "none"
     if scenario.dies_again:
         world.clock.advance(_PAST_THE_LEASE[0])
-        calm = Scenario(scenario.stage, scenario.seed, scenario.options)
+        calm = replace(scenario, trouble="")
         io = die_at(world, calm, ledger, 1 + point * 7 % 90)
         word += f", then {io.words[-1] if io.is_dead else 'none'}"
+    if scenario.moves_on and io.is_dead:
+        world.change(unseen=True)
     world.clock.advance(_PAST_THE_LEASE[point % 2])
     return Crash(scenario.kind, point, word, idle_after(world, ledger), scenario.seed)
 
@@ -220,7 +233,7 @@ def die_at(world: World, scenario: Scenario, ledger: Path, point: int) -> IoPoin
 
     io = IoPoints(point, keep)
     make_trouble(world, scenario, point)
-    run_until(world, ledger, Meanwhile(world, scenario.trouble, point, io))
+    run_until(world, ledger, Meanwhile(world, scenario.trouble, point, io), scenario.stage)
     world.erp.faults.clear()
     if io.is_dead:
         for ending in ("", "-wal", "-shm"):

@@ -100,21 +100,29 @@ class FlowRun:
             self._remembered = session.ledger.records.every_version(session.stream, _PRELOAD)
         done = 0
         complete = False
+        place = since
+        # a scan over known records finds deletions only when it is complete: until then the stored place stays, so that
+        # a run that ends half-way scans again
+        stored = session.ledger.cursor(session.stream)[0]
+        is_held = since is None and session.known_before > 0
         for page in session.source.pull(self._kind, since):
             session.check_lease()
             done += len(page.rows)
             seen.add(row.key for row in page.rows)
-            self._page(page, since, force=force)
+            place = page.cursor if page.cursor is not None else place
+            if page.is_last and self._abilities.feed == "scan":
+                place = None
+            self._page(page, stored if is_held else place, force=force)
             complete = page.is_last and page.is_scan and since is None
             session.progress("read", done, baseline)
         if complete:
-            self._absent(seen, baseline)
+            baseline = self._absent(seen, baseline)
+        if complete or is_held:
+            with session.ledger.transaction():
+                session.ledger.set_cursor(session.stream, place, self._mark, baseline if complete else None)
 
-    def _page(self, page: Page, since: str | None, *, force: bool) -> None:
+    def _page(self, page: Page, place: str | None, *, force: bool) -> None:
         session = self._session
-        value = page.cursor if page.cursor is not None else since
-        if page.is_last and self._abilities.feed == "scan":
-            value = None
         if force:
             rows, digests = list(page.rows), self._digests(page.rows)
             keys = [row.key for row in rows]
@@ -122,19 +130,27 @@ class FlowRun:
             rows, digests, keys = changed_rows(session, page.rows, self._abilities, self._remembered)
         known = session.ledger.records.known(session.stream, keys) if keys else {}
         with collector_at_rest():
+            # deletions become durable first: the cursor moves with the rows, and never passes what is not recorded
+            deletions = self._deletions(page)
             work = decide(session, rows, digests, known)
-            self._write(work.commit((value, self._mark, None)))
+            items = work.commit((place, self._mark, None))
+            self._write(items)
+            self._write(deletions)
         if self._remembered is not None and rows:
             # a record may be listed again on a later page
             self._remembered.update(session.ledger.records.versions(session.stream, [row.key for row in rows]))
-        if page.deleted:
-            listed = {row.key for row in page.rows}
-            both = [key for key in page.deleted if key in listed]
-            if both:
-                # a page proves no order: the system is asked for these again
-                with session.ledger.transaction():
-                    session.ledger.records.mark_dirty(session.stream, both)
-            self._write(decide_deleted(session, [key for key in page.deleted if key not in listed]).commit())
+
+    def _deletions(self, page: Page) -> list[Item]:
+        if not page.deleted:
+            return []
+        session = self._session
+        listed = {row.key for row in page.rows}
+        both = [key for key in page.deleted if key in listed]
+        if both:
+            # a page proves no order: the system is asked for these again
+            with session.ledger.transaction():
+                session.ledger.records.mark_dirty(session.stream, both)
+        return decide_deleted(session, [key for key in page.deleted if key not in listed]).commit()
 
     def _digests(self, rows: Iterable[Row]) -> dict[str, bytes]:
         if self._abilities.version_covers_fields:
@@ -154,8 +170,12 @@ class FlowRun:
 
     # ------------------------------------------------------------------ deletions
 
-    def _absent(self, seen: SeenKeys, baseline: int | None) -> None:
-        """A complete scan lists everything: what the ledger knows and the scan does not is gone."""
+    def _absent(self, seen: SeenKeys, baseline: int | None) -> int:
+        """
+        A complete scan lists everything: what the ledger knows and the scan does not is gone.
+
+        Returns how many records the scan listed.
+        """
         session = self._session
         present = seen.distinct()
         self._believe(len(present), baseline or 0, "last time")
@@ -165,9 +185,7 @@ class FlowRun:
             gone = [key for key in keys if hash(key) not in present and PART not in key]
             if gone:
                 self._write(decide_deleted(self._session, gone).commit())
-        with session.ledger.transaction():
-            value = session.ledger.cursor(session.stream)[0]
-            session.ledger.set_cursor(session.stream, value, self._mark, len(present))
+        return len(present)
 
     def _believe(self, found: int, expected: int, when: str) -> None:
         """

@@ -346,7 +346,11 @@ class Periticket(Connector):
             served.add(cursor)
 
     def _page(self, kind: str, params: Sequence[tuple[str, str]]) -> tuple[list[dict[str, Any]], str | None]:
-        records, rest = rows_of(self._ask(self.fields[kind].table, params).body, "data")
+        try:
+            records, rest = rows_of(self._ask(self.fields[kind].table, params).body, "data")
+        except NotJsonError as exc:
+            exc.system = self.name
+            raise
         following = rest.get("next_cursor")
         if following is not None and not (isinstance(following, str) and following):
             msg = "next_cursor is neither a text nor null"

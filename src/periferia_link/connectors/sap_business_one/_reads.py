@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from periferia_link.connectors.sap_business_one._refusals import error_for_read
-from periferia_link.errors import PaginationError
+from periferia_link.errors import ContractBrokenError, PaginationError
 from periferia_link.transport._http import Transport
 from periferia_link.transport._json import dumps, loads, rows_of
 from periferia_link.transport._odata import Filter, any_of, both, gt, next_link, query
@@ -52,14 +52,23 @@ class Reads:
 
         Raises:
             PaginationError: The server gives a page again.
+            ContractBrokenError: The answer is no page, or an empty one that promises more.
             ConnectorError: It refuses.
         """
         while True:
             behind = [] if after is None else [gt(key, after)]
             told = _all_of([*where, *behind])
             answer = self.ask(query(table, select=list(select), filter=told, orderby=key), table)
-            rows, rest = rows_of(answer.body)
-            has_more = bool(rows) and next_link(rest) is not None
+            try:
+                rows, rest = rows_of(answer.body)
+            except ContractBrokenError as exc:
+                exc.system = self._transport.system
+                raise
+            has_more = next_link(rest) is not None
+            if has_more and not rows:
+                # believed, it would be the end of the list: and what is not listed counts as deleted
+                msg = f"an empty page of {table} promises another one"
+                raise ContractBrokenError(msg, hint="look at what stands before SAP", system=self._transport.system)
             if rows and rows[-1].get(key) == after:
                 msg = f"the pages of {table} repeat"
                 raise PaginationError(msg, hint="SAP ignores the filter on the key", system=self._transport.system)
