@@ -108,9 +108,14 @@ class NotApplied(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """The write may or may not have taken effect; the engine reads back before anything else."""
+    """
+    The write may or may not have taken effect; the engine reads back before anything else.
+
+    ``is_answered``: the system did answer, so nothing of the request is still under way; the read-back need not wait.
+    """
 
     error: ConnectorError
+    is_answered: bool = False
 
 
 Outcome: TypeAlias = Applied | NotApplied | Unknown

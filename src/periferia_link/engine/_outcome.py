@@ -23,7 +23,7 @@ from periferia_link.errors import (
 from periferia_link.identity import PENDING
 from periferia_link.ledger.protocol import AMBIGUOUS, HELD, OK, PARKED, PLANNED
 
-__all__ = ["WORDS", "Settled", "hold_items", "settle"]
+__all__ = ["WORDS", "Settled", "hold_items", "park_open", "settle"]
 
 _NEVER = 1e9  # seconds: about thirty years
 
@@ -61,7 +61,7 @@ def settle(session: Session, items: Sequence[Item], outcomes: Sequence[Outcome],
             if isinstance(outcome, Applied):
                 book.applied(item, outcome)
             elif isinstance(outcome, Unknown):
-                book.unknown(item, outcome.error)
+                book.unknown(item, outcome.error, is_answered=outcome.is_answered)
                 left.unknown.append(item)
             else:
                 _not_applied(session, book, left, item, outcome)
@@ -77,6 +77,13 @@ def hold_items(session: Session, held: Sequence[tuple[Item, str]]) -> None:
     book.commit([], [], recovered=True)
 
 
+def park_open(session: Session, item: Item, error: ConnectorError) -> None:
+    """Park a create of unknown fate that was looked for in vain; its operation stays for the next look."""
+    book = _Book(session)
+    book.park_open(item, error)
+    book.commit([], [], recovered=True)
+
+
 def _not_applied(session: Session, book: _Book, left: Settled, item: Item, outcome: NotApplied) -> None:
     error = outcome.error
     mode = item.write.mode
@@ -89,12 +96,16 @@ def _not_applied(session: Session, book: _Book, left: Settled, item: Item, outco
         elif isinstance(error, RecordConflictError) and mode == "create" and item.tries < 1:
             # "taken" may mean taken by our own lost request: look before judging
             item.tries += 1
-            book.unknown(item, error)
+            book.unknown(item, error, is_answered=True)
             left.unknown.append(item)
         elif isinstance(error, RecordConflictError) and mode in ("update", "delete") and item.tries < 3:
             item.tries += 1
             book.plan_again([item], None)
             left.reread.append(item)
+        elif mode == "create" and session.ledger.operations.arrives_until(item.record) > session.now():
+            # refused now, but an earlier request of ours may still arrive: judged when that is over
+            book.wait_for_late(item, error)
+            left.unknown.append(item)
         else:
             book.park(item, error)
     else:
@@ -151,23 +162,37 @@ class _Book:
             if session.flow.match:
                 self._indexed.append((item, ref))
 
-    def unknown(self, item: Item, error: ConnectorError) -> None:
+    def unknown(self, item: Item, error: ConnectorError, *, is_answered: bool = False) -> None:
         """Nobody knows: read back, not before a request under way must have ended."""
         session = self._session
         connector = session.targets[item.system]
         abilities = connector.supports(session.flow.target[1])
         wait = 0.0
-        longest = connector.deadline + abilities.settle_seconds
-        if item.write.mode == "create":
-            self._late.append((item.record, (item.sent_at or session.now()) + longest))
-        # a server-enforced key makes a second look and try safe at once; after that a slow server gets its time
-        if abilities.create_guard != "server-key" or item.write.mode == "action" or item.attempt:
-            wait = longest
-        if abilities.create_guard != "server-key":
-            session.report.windows.add(f"{connector.name}: a create later than {wait:g} s after it was sent")
+        if not is_answered:
+            longest = connector.deadline + abilities.settle_seconds
+            if item.write.mode == "create":
+                self._late.append((item.record, (item.sent_at or session.now()) + longest))
+            # a server-enforced key makes a second look and try safe at once; after that a slow server gets its time
+            if abilities.create_guard != "server-key" or item.write.mode == "action" or item.attempt:
+                wait = longest
+            if abilities.create_guard != "server-key":
+                session.report.windows.add(f"{connector.name}: a create later than {wait:g} s after it was sent")
         self._reopened.append(
             (item.record, AMBIGUOUS, (item.sent_at or session.now()) + wait, item.attempt, _brief(error))
         )
+
+    def wait_for_late(self, item: Item, error: ConnectorError) -> None:
+        """Look again when a lost request can no longer arrive."""
+        until = self._session.ledger.operations.arrives_until(item.record)
+        self._reopened.append((item.record, AMBIGUOUS, until, item.attempt, _brief(error)))
+
+    def park_open(self, item: Item, error: ConnectorError) -> None:
+        """Put aside what never arrived and keep its operation: the next try begins with a look, never with a send."""
+        self.park(item, error)
+        self._closed.pop()
+        session = self._session
+        again = retry_at(session.now(), session.ledger.desk.attempts(self._stream, item.key) + 1)
+        self._reopened.append((item.record, AMBIGUOUS, again, 1, "nothing of it arrived"))
 
     def hold(self, item: Item, reason: str) -> None:
         """It exists and does not count yet: keep the operation, write nothing."""

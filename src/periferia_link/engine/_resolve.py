@@ -8,7 +8,7 @@ from typing import Any
 
 from periferia_link.connectors.base import Applied, NotApplied, Row, Write
 from periferia_link.domain import KINDS, Ref
-from periferia_link.engine._outcome import WORDS, hold_items, settle
+from periferia_link.engine._outcome import WORDS, hold_items, park_open, settle
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Item, change_of, main_key, mark_of
 from periferia_link.engine.apply import apply_items, owned_values
@@ -294,6 +294,11 @@ def _deletes(session: Session, system: str, items: Sequence[Item]) -> None:
 def _issue_again(session: Session, items: Iterable[Item]) -> None:
     fresh = []
     for item in items:
+        refusal = _refusal_of(_note_of(session, item))
+        if refusal is not None:
+            # it was refused, and nothing of an earlier request is there: the refusal stands
+            _park(session, item, refusal)
+            continue
         item.attempt += 1
         if item.attempt >= _ISSUES:  # the last look came after the deadline of the last request
             note = _note_of(session, item)
@@ -301,13 +306,27 @@ def _issue_again(session: Session, items: Iterable[Item]) -> None:
                 f"sent {item.attempt} times, the system holds nothing of it; last answer: {note}",
                 hint="look at the system's log for the cause; it is tried again at a later run",
             )
-            _park(session, item, error)
+            if item.write.mode == "create":
+                park_open(session, item, error)
+            else:
+                _park(session, item, error)
         else:
             fresh.append(item)
     if fresh:
         with session.ledger.transaction():
             session.ledger.operations.reopen([(item.record, PLANNED, None, item.attempt, None) for item in fresh])
         apply_items(session, fresh)
+
+
+def _refusal_of(note: str) -> RejectedError | None:
+    """Return the refusal that a note keeps, ``None`` when the last answer was silence."""
+    word, _, message = note.partition(": ")
+    kinds: dict[str, type[RejectedError]] = {
+        "RecordConflictError": RecordConflictError,
+        "RecordInvalidError": RecordInvalidError,
+    }
+    kind = kinds.get(word)
+    return kind(message, hint="correct the record, or what stands in its way there") if kind is not None else None
 
 
 def _note_of(session: Session, item: Item) -> str:
@@ -317,7 +336,7 @@ def _note_of(session: Session, item: Item) -> str:
     return "none"
 
 
-def _park(session: Session, item: Item, error: RecordInvalidError | RecordConflictError | OutcomeUnknownError) -> None:
+def _park(session: Session, item: Item, error: RejectedError | OutcomeUnknownError) -> None:
     item.tries = 99
     if isinstance(error, OutcomeUnknownError):
         item.needs_person = True

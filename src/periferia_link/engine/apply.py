@@ -199,8 +199,6 @@ class _Driver:
         wanted = owned_values(item.write.entity, item.write.fields)
         before = _base_of(self._session, item)
         there = owned_values(self._connector.decode(self._kind, row), {*before, *item.write.fields})
-        # what people changed there in other fields: the next update must not take the row's new version for agreement
-        item.drifted = any(there.get(name) != value for name, value in before.items() if name not in wanted)
         send, foreign = set(), []
         for name, value in wanted.items():
             if there.get(name) == value:
@@ -219,6 +217,9 @@ class _Driver:
             send -= set(foreign)
         if foreign:
             self._session.report.note(f"{item.key}: {', '.join(sorted(foreign))} changed on both sides, {policy} wins")
+        # foreign values that stay: the next update must not take the row's new version for agreement
+        believed = {**before, **wanted}
+        item.drifted = any(there.get(name) != value for name, value in believed.items() if name not in send)
         if not send:
             self._already(item, row)
             return False

@@ -172,11 +172,14 @@ class TestAnyio:
                 await anyio.sleep(0.02)
                 go_on.set()
 
+            async def hurried(tasks):
+                with anyio.fail_after(60) as scope:
+                    tasks.start_soon(set_deadline, scope)
+                    await here.engine.arun(client_flow())
+
             async with anyio.create_task_group() as tasks:
                 with pytest.raises(TimeoutError):
-                    with anyio.fail_after(60) as scope:
-                        tasks.start_soon(set_deadline, scope)
-                        await here.engine.arun(client_flow())
+                    await hurried(tasks)
 
         anyio.run(play)
         assert 1 == len(here.erp.sent)

@@ -135,6 +135,17 @@ class TestPolicies:
         report = here.run(client_flow(on_conflict=policy))
         assert (0, [], []) == (report.writes, here.erp.sent, here.ledger.parked())
 
+    @pytest.mark.parametrize("systems", ["here", "careful"])
+    def test_the_target_keeps_winning(self, systems, request):
+        """Not only once: the field stays that person's, however often the source changes it."""
+        here = request.getfixturevalue(systems)
+        here.erp.change(target_of(here), name="Allá")
+        for number in range(3):
+            here.crm.change(ONE, name=f"Aquí {number}", city=f"Ciudad {number}")
+            here.run(client_flow(on_conflict="target"))
+        assert ["Allá", "Cliente 2"] == names(here.erp)
+        assert "Ciudad 2" == next(one.city for one in here.erp.holds("Client") if one.name == "Allá")
+
     def test_a_person_decides(self, here):
         """Nothing is written; the record is put aside with the names of the fields and the next step."""
         report = self.both(here, "review")

@@ -120,7 +120,9 @@ TRAITS: Mapping[str, Traits] = MappingProxyType(
 _VOLATILE = frozenset({"DataVersion", "@odata.etag", "odata.etag", *_STAMPS})
 
 
-def abilities(*, marker: str, max_batch: int, parallel: int, settle: float) -> dict[str, Capabilities]:
+def abilities(
+    *, marker: str, max_batch: int, parallel: int, settle: float, has_approvals: bool = False
+) -> dict[str, Capabilities]:
     """
     Return what works, by kind.
 
@@ -132,7 +134,11 @@ def abilities(*, marker: str, max_batch: int, parallel: int, settle: float) -> d
         parallel: Requests in flight.
 
         settle: Seconds that a request may still be under way in SAP after we gave up.
+
+        has_approvals: Whether an approval procedure takes postings: the draft survives while its change set, marker
+            row included, is undone, so the marker stops no second one.
     """
+    is_enforced = marker == "table" and not has_approvals
     upserts: frozenset[Mode] = frozenset({"create", "update"})
     return {
         "Client": Capabilities(
@@ -160,10 +166,10 @@ def abilities(*, marker: str, max_batch: int, parallel: int, settle: float) -> d
         ),
         "CostEntry": Capabilities(
             writes=frozenset({"create", "action"}),
-            create_guard="server-key" if marker == "table" else "marker",
+            create_guard="server-key" if is_enforced else "marker",
             max_batch=max_batch,
             parallel=parallel,
-            settle_seconds=0.0 if marker == "table" else settle,
+            settle_seconds=0.0 if is_enforced else settle,
             find_fields=frozenset({"reference"}),
         ),
     }
