@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from periferia_link.connectors.base import Row, Write
@@ -17,7 +17,7 @@ from periferia_link.identity import Judgement
 from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import FOLLOWER, GONE, OK, Known
 
-__all__ = ["STUMBLES", "decide", "decide_deleted", "group_key", "group_names", "stumbled"]
+__all__ = ["STUMBLES", "decide", "decide_deleted", "group_key", "group_names", "projected"]
 
 # what a projection does wrong with one record must not stop the others
 STUMBLES = (ValueError, ArithmeticError, TypeError, LookupError, AttributeError)
@@ -67,7 +67,7 @@ def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], 
             # what matching and routing would stumble over is parked here, alone
             fresh[key] = (case, _checked(session, wanted))
         except STUMBLES as exc:
-            stumbled(session, work, case, exc)
+            _stumbled(session, work, case, exc)
     if fresh:
         _decide_fresh(session, work, fresh, verdicts)
     return work
@@ -99,7 +99,7 @@ def _checked(session: Session, wanted: Any) -> Any:
     return wanted
 
 
-def stumbled(session: Session, work: Work, case: Case, exc: Exception) -> None:
+def _stumbled(session: Session, work: Work, case: Case, exc: Exception) -> None:
     """Park a record that the functions of the flow cannot deal with."""
     msg = f"the projection of flow {session.flow.name} failed: {type(exc).__name__}"
     work.park(case, LinkError(msg, hint="correct the record or the flow"))
@@ -107,8 +107,9 @@ def stumbled(session: Session, work: Work, case: Case, exc: Exception) -> None:
 
 def _project(session: Session, work: Work, case: Case) -> Any:
     """Decode and project; parks or lets wait by itself and returns ``None`` then."""
-    flow, context, key = session.flow, session.context, case.row.key
-    try:
+    flow = session.flow
+
+    def project() -> Any:
         entity = session.source.decode(flow.source[1], case.row)
         references = entity.references()
         if references:
@@ -117,22 +118,36 @@ def _project(session: Session, work: Work, case: Case) -> Any:
             day = flow.dated(entity)
             if day is None or day < flow.starts:
                 return Skip("before the start date")
-        wanted = (flow.contribute or flow.project)(entity, context)
+        wanted = (flow.contribute or flow.project)(entity, session.context)
+        return Skip("nothing to write") if wanted is None else wanted
+
+    return projected(session, work, case, project)
+
+
+def projected(session: Session, work: Work, case: Case, project: Callable[[], Any]) -> Any:
+    """
+    Call a function of the flow for one record, and note what it asked for.
+
+    What it raises parks the record or lets it wait, alone; ``None`` is returned then.
+    """
+    context, key = session.context, case.row.key
+    try:
+        wanted = project()
     except MissingLinkError as exc:
         work.wait(case, exc.ref)
     except (RejectedError, IdentityError) as exc:
         work.park(case, exc)
     except STUMBLES as exc:
-        stumbled(session, work, case, exc)
+        _stumbled(session, work, case, exc)
     else:
         asked = context.drain()
         if isinstance(wanted, Wait):
             work.wait(case, wanted.ref)
             work.depends[key] = asked | {f"link:{wanted.ref}"}
             return None
-        if asked or (case.known is not None and flow.lookups):
+        if asked or (case.known is not None and session.flow.lookups):
             work.depends[key] = asked
-        return Skip("nothing to write") if wanted is None else wanted
+        return wanted
     work.depends[key] = context.drain()
     return None
 

@@ -9,12 +9,10 @@ from typing import TypeAlias
 
 from periferia_link.connectors.base import Row, Write
 from periferia_link.domain import Entity, exact_sum
-from periferia_link.engine._decide import STUMBLES, group_names, stumbled
+from periferia_link.engine._decide import group_names, projected
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Case, Item, Work, entity_body
-from periferia_link.engine.context import MissingLinkError
-from periferia_link.engine.flow import Group, Skip, Wait
-from periferia_link.errors import IdentityError, RejectedError
+from periferia_link.engine.flow import Group, Skip
 from periferia_link.ledger.protocol import OK, Known
 
 __all__ = ["plan_groups"]
@@ -67,7 +65,9 @@ def _plan_group(session: Session, work: Work, key: str, known: Known, posted: _P
         work.settle(case)
         return
     group = Group(group_names(key), int(known.version or 0), dict(delta), dict(total), tuple(changed))
-    wanted = _project(session, work, case, group)
+    wanted = projected(
+        session, work, case, lambda: session.flow.project(group, session.context) or Skip("nothing to post")
+    )
     if isinstance(wanted, Skip) or (wanted is not None and not any(delta.values())):
         # corrections that cancel each other: nothing to post, and nothing left open
         posted.append((key, changed))
@@ -86,31 +86,6 @@ def _post(session: Session, work: Work, case: Case, wanted: Entity, changed: dic
     if item is not None:
         item.members = changed
         work.keep(case, OK)
-
-
-def _project(session: Session, work: Work, case: Case, group: Group) -> Entity | Skip | None:
-    """Project a group; parks or lets wait by itself and returns ``None`` then."""
-    context, key = session.context, case.row.key
-    try:
-        wanted = session.flow.project(group, context)
-    except MissingLinkError as exc:
-        work.wait(case, exc.ref)
-    except (RejectedError, IdentityError) as exc:
-        work.park(case, exc)
-    except STUMBLES as exc:
-        stumbled(session, work, case, exc)
-    else:
-        asked = context.drain()
-        if isinstance(wanted, Wait):
-            work.wait(case, wanted.ref)
-            work.depends[key] = asked | {f"link:{wanted.ref}"}
-            return None
-        if asked:
-            work.depends[key] = asked
-        assert isinstance(wanted, (Entity, Skip))  # noqa: S101 - what a grouped projection returns
-        return wanted
-    work.depends[key] = context.drain()
-    return None
 
 
 def _add(sums: dict[str, Decimal], values: str | None, sign: int) -> None:
