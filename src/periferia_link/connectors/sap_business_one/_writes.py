@@ -255,6 +255,9 @@ class Writes:
         if len(answers) != len(plan.parts) or not all(200 <= each.status < 300 for each in answers):
             return self._silent("the answers do not fit what was sent")
         if plan.write.mode != "create":
+            # 204 without a body; a page of something that stands before SAP is no answer of SAP
+            if last.status != 204 and self._key_of(kind, last) is None:
+                return self._silent("the answer to a change is none that SAP gives")
             return Applied(self._ref(kind, plan.write))
         number = self._key_of(kind, last)
         if number is None:
