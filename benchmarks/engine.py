@@ -159,7 +159,6 @@ def target_of(folder: str):
 
 
 def flow_of():
-    from periferia_link.domain import Client
     from periferia_link.engine import Ceilings, Flow
 
     return Flow(
