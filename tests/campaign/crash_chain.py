@@ -48,7 +48,7 @@ class Options:
 
     ``deadline`` is D: seconds that a request may take; ``settle`` are the seconds that one may still be under way in
     the ERP after that. A request that is late commits ``lateness`` seconds after it was sent: shortly before the end of
-    both, unless it is said otherwise.
+    both, unless it is said otherwise. ``approvals``: somebody must approve every posting in the ERP.
     """
 
     marker: Literal["table", "field"] = "table"
@@ -57,6 +57,7 @@ class Options:
     deadline: float = 40.0
     settle: float = 95.0
     late: float | None = None
+    approvals: bool = False
 
     @property
     def lateness(self) -> float:
@@ -138,6 +139,7 @@ class World:
                 clock=clock,
                 wire=wire,
                 marker=options.marker,
+                approvals=options.approvals,
                 max_batch=options.max_batch,
                 parallel=options.parallel,
                 deadline=options.deadline,
@@ -174,6 +176,7 @@ class World:
             }
             for code, home in truth.home.items()
         ]
+        erp.journal.approval_required = self.options.approvals
         erp.add_user_table("PL_RATES", ["Employee", "From", "Hourly", "Currency"])
         erp.load({"ProfitCenters": centres, "DistributionRules": rules, "EmployeesInfo": people})
         for since, hourly in truth.rates["E-1000"].items():
@@ -237,19 +240,30 @@ class World:
         chance = truth.chance("changed")
         self._change_hours(chance)
         self._change_rates(chance)
-        for number, account in enumerate(truth.accounts.values()):
-            account.city, account.email = f"{account.city} D.C.", f"pagos{number}@example.com"
-            changes = {"address1_city": account.city, "emailaddress1": account.email}
-            self.crm.edit("accounts", account.id, changes, self.clock)
-        for deal in truth.deals.values():
-            deal.name = f"{deal.name} (fase 2)"
-            self.crm.edit("opportunities", deal.id, {"name": deal.name}, self.clock)
+        self.change_crm()
         self._enter_account(truth.add_account(chance))
         deal = truth.add_deal(chance, is_won=True)
         self._enter_deal(deal)
         for _ in range(2):
             self._enter_log(truth.add_log(chance, project=deal.number))
         truth.count_postings(before)
+
+    def change_crm(self) -> None:
+        """Change every client and rename every sale in the CRM."""
+        for number, account in enumerate(self.truth.accounts.values()):
+            account.city, account.email = f"{account.city} D.C.", f"pagos{len(account.city)}.{number}@example.com"
+            changes = {"address1_city": account.city, "emailaddress1": account.email}
+            self.crm.edit("accounts", account.id, changes, self.clock)
+        for deal in self.truth.deals.values():
+            deal.name = f"{deal.name} (fase 2)"
+            self.crm.edit("opportunities", deal.id, {"name": deal.name}, self.clock)
+
+    def approve(self) -> bool:
+        """Approve what waits in the ERP; whether there was anything."""
+        drafts = sorted(map(int, self.erp.books["Drafts"]))
+        for number in drafts:
+            self.erp.approve_draft(number, self.clock)
+        return bool(drafts)
 
     def annotate(self) -> None:
         """Somebody writes a note on every partner in the ERP: a field that no flow writes, and a new version of the row."""

@@ -17,7 +17,6 @@ from typing import Any
 from campaign.books_check import Findings, check
 from campaign.crash_chain import Options, World, chain
 from campaign.forks import in_children
-
 from periferia_link.ledger import SqliteLedger
 from periferia_link.testing.emulators import FaultRule
 from periferia_link.testing.emulators._faults import FaultKind, When
@@ -95,6 +94,7 @@ class Scenario:
         more = f" + {self.trouble}" if self.trouble else ""
         more += " + killed again" if self.dies_again else ""
         more += " + people go on" if self.moves_on else ""
+        more += " + approvals" if self.options.approvals else ""
         threads = f", {self.options.parallel} threads" if self.options.parallel > 1 else ""
         return f"{self.stage} run, marker {self.options.marker}{threads}{more}"
 
@@ -139,9 +139,11 @@ TROUBLES = (
     "late commit",
     "502 after commit",
     "truncated answer",
+    "sign-in page",
     "throttled",
     "session expired",
     "edited meanwhile",
+    "reads break",
 )
 
 _BATCHES, _SINGLES = "*/$batch", ("*/BusinessPartners*", "*/Projects*", "*/JournalEntries")
@@ -157,6 +159,7 @@ def make_trouble(world: World, scenario: Scenario, point: int) -> None:
         "late commit": ("late", "before", {"seconds": scenario.options.lateness}),
         "502 after commit": ("status", "after", {"status": 502}),
         "truncated answer": ("truncate", "after", {}),
+        "sign-in page": ("html", "before", {}),
         "throttled": ("throttle", "before", {"retry_after": "7"}),
     }
     if scenario.trouble in faults:
@@ -166,6 +169,10 @@ def make_trouble(world: World, scenario: Scenario, point: int) -> None:
         if point % 3 == 0 and scenario.nth is None:
             nth = chance.randint(1, 3)
             world.erp.faults.add(*(FaultRule(kind, method="P*", path=path, nth=nth, **told) for path in _SINGLES))
+    if scenario.trouble == "reads break":
+        for emulator in world.emulators.values():
+            emulator.faults.add(FaultRule("reset", method="GET", nth=chance.randint(1, 8)))
+            emulator.faults.add(FaultRule("status", method="GET", nth=chance.randint(1, 8), params={"status": 503}))
 
 
 class Meanwhile:
@@ -234,7 +241,8 @@ def die_at(world: World, scenario: Scenario, ledger: Path, point: int) -> IoPoin
     io = IoPoints(point, keep)
     make_trouble(world, scenario, point)
     run_until(world, ledger, Meanwhile(world, scenario.trouble, point, io), scenario.stage)
-    world.erp.faults.clear()
+    for emulator in world.emulators.values():
+        emulator.faults.clear()
     if io.is_dead:
         for ending in ("", "-wal", "-shm"):
             Path(f"{ledger}{ending}").unlink(missing_ok=True)
@@ -248,12 +256,16 @@ def idle_after(world: World, ledger: Path) -> Findings:
     with SqliteLedger.open(ledger) as book:
         engine = world.engine(book)
         engine.run(chain())
+        if world.approve():
+            engine.run(chain())
         before = {name: len(emulator.log) for name, emulator in world.emulators.items()}
         engine.run(chain())
     found = check(world, ledger)
     for name, emulator in world.emulators.items():
         found.idle_writes += [
-            f"{entry.method} {entry.path} on {name} by the idle run" for entry in emulator.log[before[name] :] if entry.wrote
+            f"{entry.method} {entry.path} on {name} by the idle run"
+            for entry in emulator.log[before[name] :]
+            if entry.wrote
         ]
     return found
 

@@ -37,7 +37,7 @@ def start_child(work: Callable[[int], object]) -> tuple[int, int]:
         os.close(reading)
         gc.disable()  # it lives for less than a second
         work(writing)
-    except BaseException:  # noqa: BLE001 - nothing of the parent's stack may run here
+    except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)

@@ -17,7 +17,6 @@ from campaign.books_check import check_books
 from campaign.crash_chain import Options, World, chain
 from campaign.crash_points import IoPoints, Scenario, SimulatedCrash, make_trouble, scratch_folder
 from campaign.forks import in_children
-
 from periferia_link.connectors.base import Applied, Connector, NotApplied, Write
 from periferia_link.domain import Entity, Ref
 from periferia_link.engine import Context, Contribution, Flow, Group
@@ -110,7 +109,9 @@ def _context(flow: Flow, systems: Mapping[str, Connector], memory: Memory) -> Co
 # ---------------------------------------------------------------------- its crashes
 
 
-def naive_crashes(options: Options, *, trouble: str = "", points: Sequence[int] | None = None) -> Iterator[tuple[int, int]]:
+def naive_crashes(
+    options: Options, *, trouble: str = "", points: Sequence[int] | None = None
+) -> Iterator[tuple[int, int]]:
     """Kill the naive engine at every point of its first run; yields the point and how many records stand twice."""
     scenario = Scenario("first", 1, options, trouble=trouble)
 

@@ -12,7 +12,6 @@ from campaign.crash_points import IoPoints, SimulatedCrash, scratch_folder
 from campaign.forks import in_children
 from campaign.naive_engine import Memory, naive_run
 from campaign.small_company import MONDAY, SmallCompany
-
 from periferia_link.connectors.base import Connector, Outcome, Write
 from periferia_link.domain import Client, Opportunity, Project, Ref, TaxId
 from periferia_link.engine import Engine
@@ -62,7 +61,9 @@ def plain_crashes(flow: str, *, naive: bool) -> Iterator[int]:
     """Kill at every point of the flow, let it finish; yields how many records stand twice."""
     flows = [each for each in chain() if not each.is_grouped]
 
-    def run(systems: dict[str, Connector], folder: Path, clock: ManualClock, io: IoPoints, only: str | None = None) -> None:
+    def run(
+        systems: dict[str, Connector], folder: Path, clock: ManualClock, io: IoPoints, only: str | None = None
+    ) -> None:
         target = systems["erp"]
         assert isinstance(target, WatchedTarget)
         target.hear = io

@@ -16,7 +16,6 @@ from campaign.crash_chain import Options, World, chain
 from campaign.crash_points import Scenario, prepared, scratch_folder, warm_up
 from campaign.forks import in_children
 from campaign.served_world import Client, Server
-
 from periferia_link.ledger import SqliteLedger
 from periferia_link.ledger.protocol import Operation
 

@@ -66,7 +66,9 @@ class Tally:
         lines += ["", *self.facts]
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         cpu = sum(each.ru_utime + each.ru_stime for each in used)
-        lines.append(f"{cpu:.0f} CPU seconds, {time.monotonic() - self.begun:.0f} s by the clock, Python {sys.version.split()[0]}")
+        lines.append(
+            f"{cpu:.0f} CPU seconds, {time.monotonic() - self.begun:.0f} s by the clock, Python {sys.version.split()[0]}"
+        )
         return lines
 
     def __bool__(self) -> bool:

@@ -34,14 +34,18 @@ class TestNaiveEngine:
 
     def test_it_doubles_postings_without_a_crash(self):
         """Blind retry: an answer that is lost after the commit is a posting twice, without any crash."""
-        results = [extra for _, extra in naive_crashes(Options(marker="field"), trouble="502 after commit", points=[0] * 8)]
+        results = [
+            extra for _, extra in naive_crashes(Options(marker="field"), trouble="502 after commit", points=[0] * 8)
+        ]
         TALLY.fact(f"naive engine, marker field, 502 after commit and no crash: {sum(results)} duplicates in 8 runs")
         assert sum(results) > 0
 
     def test_a_server_key_saves_it(self):
         """Where the server enforces the key, even the naive engine makes no second posting."""
         results = list(naive_crashes(Options(marker="table")))
-        TALLY.fact(f"naive engine, marker table: {sum(extra for _, extra in results)} duplicates in {len(results)} crash points")
+        TALLY.fact(
+            f"naive engine, marker table: {sum(extra for _, extra in results)} duplicates in {len(results)} crash points"
+        )
         assert sum(extra for _, extra in results) == 0
 
     @pytest.mark.parametrize("flow", ["clients", "projects"])

@@ -49,6 +49,25 @@ class TestEveryPoint:
         assert_survived(Scenario(stage, 3, Options(marker=marker, max_batch=1, parallel=3)), step=4)
 
 
+@pytest.mark.parametrize("marker", MARKERS)
+class TestOtherWays:
+    @pytest.mark.parametrize("stage", ["adopted", "applied"])
+    def test_adoption_and_plans_may_be_killed(self, stage, marker):
+        """A crash while both sides are matched, or while a plan is made or applied."""
+        assert_survived(Scenario(stage, 4, Options(marker=marker)), step=4)
+
+    @pytest.mark.parametrize("trouble", ["", "late commit"])
+    def test_people_go_on(self, marker, trouble):
+        """Everything changes again before the next run: what was under way is found, the rest becomes updates."""
+        assert_survived(Scenario("first", 5, Options(marker=marker), trouble=trouble, moves_on=True), step=4)
+
+    @pytest.mark.parametrize("trouble", ["", "late commit"])
+    def test_postings_that_wait_for_approval(self, marker, trouble):
+        """A draft survives what undoes its change set: one for each posting, taken over when it is approved."""
+        options = Options(marker=marker, approvals=True)
+        assert_survived(Scenario("first", 6, options, trouble=trouble, nth=3 if trouble else None), step=5)
+
+
 @pytest.mark.parametrize("trouble", TROUBLES if hasattr(os, "fork") else ())
 @pytest.mark.parametrize("marker", MARKERS)
 @pytest.mark.parametrize("stage", STAGES)
@@ -56,4 +75,4 @@ class TestWithTrouble:
     def test_a_fault_and_a_crash_together(self, stage, marker, trouble):
         """The line breaks, the server commits late, throttles, forgets the session, or somebody edits: and a crash."""
         seed = 10 + TROUBLES.index(trouble)
-        assert_survived(Scenario(stage, seed, Options(marker=marker), trouble=trouble), step=6)
+        assert_survived(Scenario(stage, seed, Options(marker=marker), trouble=trouble), step=8)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
