@@ -204,11 +204,11 @@ TEXTS: Texts = {
     ),
     "proof.cost": (
         (
-            "costo contabilizado {booked} = Σ horas × tarifa {expected} COP, "  # noqa: RUF001 - a multiplication
+            "costo contabilizado {booked} = Σ horas × tarifa {expected} COP, "
             "calculado aparte con las horas y tarifas sembradas"
         ),
         (
-            "cost booked {booked} = Σ hours × rate {expected} COP, "  # noqa: RUF001 - a multiplication
+            "cost booked {booked} = Σ hours × rate {expected} COP, "
             "computed apart from the hours and rates that were sown"
         ),
     ),
@@ -228,7 +228,7 @@ TEXTS: Texts = {
         "De qué está hecho el asiento {number}, {amount} COP:",
         "What posting {number}, {amount} COP, is made of:",
     ),
-    "proof.part": ("{id}: {hours} h × {rate} = {cost}", "{id}: {hours} h × {rate} = {cost}"),  # noqa: RUF001 - the same
+    "proof.part": ("{id}: {hours} h × {rate} = {cost}", "{id}: {hours} h × {rate} = {cost}"),
     "proof.fails": ("la prueba no cuadra", "the proof does not hold"),
     "proof.holds": ("Todo cuadra.", "Everything agrees."),
     "waits.title": ("Lo que espera por una persona", "What waits for a person"),
