@@ -77,7 +77,7 @@ class Scenario:
 
     ``trouble`` names something else that happens on the way to the ERP, at the ``nth`` batch: another one for every
     point, unless it is given. ``dies_again`` kills the recovery, too; ``moves_on``: people change things between the
-    crash and the next run.
+    crash and the next run. ``size``: how many clients and time entries there are.
     """
 
     stage: str  # "first", "changed"; "adopted" and "applied" are first runs after an adoption, or by plan and apply
@@ -87,6 +87,7 @@ class Scenario:
     nth: int | None = None
     dies_again: bool = False
     moves_on: bool = False
+    size: tuple[int, int] = (4, 11)
 
     @property
     def kind(self) -> str:
@@ -123,7 +124,8 @@ def scratch_folder() -> Iterator[Path]:
 
 def prepared(scenario: Scenario, folder: Path) -> World:
     """Build the world right before the run that will be killed; its ledger is ``ledger.db`` there, if it has one."""
-    world = World.founded(scenario.seed, scenario.options)
+    accounts, logs = scenario.size
+    world = World.founded(scenario.seed, scenario.options, accounts=accounts, logs=logs)
     if scenario.stage == "changed":
         with SqliteLedger.open(folder / "ledger.db") as ledger:
             world.engine(ledger).run(chain())

@@ -163,10 +163,6 @@ class Records:
             ((stream, key) for key in keys),
         )
 
-    def clean(self, stream: int, keys: Iterable[str]) -> None:
-        """Take the mark away."""
-        self._db.executemany("UPDATE record SET dirty=0 WHERE stream=? AND key=?", ((stream, key) for key in keys))
-
     # ------------------------------------------------------------------ members of groups
 
     def set_members(self, rows: Iterable[tuple[int, str, str, str | None]]) -> None:

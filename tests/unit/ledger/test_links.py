@@ -231,9 +231,6 @@ class TestRecords:
         with ledger.transaction():
             ledger.records.mark_dirty(stream, ["b", "z", "b"])
         assert (["b"], ["z"]) == (ledger.records.dirty(stream, 1), ledger.records.dirty(stream, 5, "b"))
-        with ledger.transaction():
-            ledger.records.clean(stream, ["b", "z"])
-        assert [] == ledger.records.dirty(stream, 5)
 
     def test_members(self, ledger):
         """What each should contribute, and what the postings hold of it."""
