@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
 from periferia_link.connectors.base import Row
-from periferia_link.domain import Ref
-from periferia_link.engine import Ceilings
+from periferia_link.domain import Client, Ref
+from periferia_link.engine import Ceilings, MatchKey
 from periferia_link.engine._detect import SeenKeys, raw_digest
-from small_company import client, client_flow, crm_of, erp_of, labour_flow, names, rig
-
-from small_company import books_of, booked, entry, helpdesk_of  # isort: skip
+from small_company import (
+    booked,
+    books_of,
+    client,
+    client_flow,
+    crm_of,
+    employee,
+    entry,
+    erp_of,
+    helpdesk_of,
+    labour_flow,
+    names,
+    rig,
+)
 
 ONE = Ref("crm", "Client", "c001")
 UNSURE = {"version_covers_fields": False}
@@ -95,6 +107,25 @@ class TestBytes:
             decoded = watched(here)
             assert (3, 0) == ((report := here.run(client_flow())).unchanged, report.writes)
             assert (3, []) == (here.run(client_flow()).unchanged, decoded)
+
+    def test_a_rate_and_a_save_without_change(self):
+        """The entry is derived from a rate that changed: that it was saved again meanwhile hides nothing."""
+        with rig(helpdesk_of([entry("a")], abilities=UNSURE), books_of()) as here:
+            here.run(labour_flow())
+            here.erp.put(employee("E1", (date(2020, 1, 1), "60000", "COP")))
+            here.helpdesk.put(entry("a"))
+            here.run(labour_flow())
+            assert {"COP": 480_000} == booked(here.erp)
+
+    def test_a_verdict_and_a_save_without_change(self):
+        """What a person decided is carried out."""
+        flow = client_flow(match=(MatchKey("name", lambda one: one.name, is_strong=False),))
+        partner = Client(ref=Ref("erp", "Client", "B1"), name="Cliente 1")
+        with rig(crm_of([client(1)], abilities=UNSURE), erp_of([partner])) as here:
+            here.run(flow)
+            here.verdict(flow, "c001", "link:B1")
+            here.crm.put(client(1))
+            assert (1, []) == (here.run(flow).adopted, here.ledger.reviews())
 
     def test_columns_that_change_by_themselves(self):
         """A counter of views, the time of the answer."""
