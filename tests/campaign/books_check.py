@@ -70,7 +70,7 @@ def _partners(world: World, found: Findings) -> None:
         if row is None:
             found.losses.append(f"partner {account.code} of {account.name}")
             continue
-        wanted = {"CardName": account.name, "City": account.city, "EmailAddress": account.email}
+        wanted: dict[str, str | None] = {"CardName": account.name, "City": account.city, "EmailAddress": account.email}
         if account.by_hand and (not world.changed or (not world.is_exact and row["City"] is None)):
             wanted = {"CardName": account.name}  # what was adopted stays as it is until the CRM changes
         wanted |= {"Notes": world.notes.get(account.code)}
@@ -179,9 +179,10 @@ def _traces(world: World, path: Path, found: Findings) -> None:
                 found.untraceable.append(f"entry {entry['JdtNum']} of {group}: {logs}")
             for log in logs:
                 covered[log.id].add(group)
-    for log in world.truth.counting():
-        if world.truth.group_of(log) not in covered[log.id]:
-            found.untraceable.append(f"hours {log.id} lead to no posting of {world.truth.group_of(log)}")
+    for counted in world.truth.counting():
+        group = world.truth.group_of(counted)
+        if group not in covered[counted.id]:
+            found.untraceable.append(f"hours {counted.id} lead to no posting of {group}")
 
 
 def _digits(text: str | None) -> str:

@@ -138,7 +138,7 @@ class _Serving:
         for emulator in self.world.emulators.values():
             emulator.settle(self.clock)
 
-    def keys(self) -> set[str]:
+    def keys(self) -> set[Any]:
         """Return the create keys that the ERP holds."""
         books = self.world.erp.books
         return {

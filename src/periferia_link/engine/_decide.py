@@ -354,6 +354,11 @@ def _gone(session: Session, work: Work, key: str, known: Known) -> None:
         return
     system = known.system or session.only_target
     ref = Ref(system, session.flow.target[1], known.target)
+    if session.ledger.records.has_follower(session.stream, system, known.target):
+        # another living record is the same thing: the target stays, and that one writes it from now on
+        work.drops.append(key)
+        work.orphaned.append((system, known.target))
+        return
     # a lost create that arrives after the delete would bring the record back
     if work.is_taken(system, ref.id) or session.ledger.operations.arrives_until(known.id) > session.now():
         work.defer(key)

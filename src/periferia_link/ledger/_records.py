@@ -94,8 +94,8 @@ class Records:
         return dict(self._select("key, base", stream, keys))
 
     def seen_again(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Update (version, raw, stream, key) of rows whose content is unchanged."""
-        self._db.executemany("UPDATE record SET version=?, raw=?, dirty=0 WHERE stream=? AND key=?", rows)
+        """Update (version, raw, stream, key) of rows whose content is unchanged; a mark to look again stays."""
+        self._db.executemany("UPDATE record SET version=?, raw=? WHERE stream=? AND key=?", rows)
 
     def linked(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Note an effect: (state, system, target, target_version, base or NULL to keep, id)."""
@@ -114,6 +114,15 @@ class Records:
         self._db.executemany("DELETE FROM depends WHERE stream=? AND key=?", gone)
         self._db.executemany("DELETE FROM parked WHERE stream=? AND key=?", gone)
         self._db.executemany("DELETE FROM review WHERE stream=? AND key=?", gone)
+
+    def has_follower(self, stream: int, system: str, target: str) -> bool:
+        """Whether another living record of the stream is linked to the target."""
+        return bool(
+            self._db.execute(
+                "SELECT 1 FROM record WHERE target=? AND system=? AND stream=? AND state=5 LIMIT 1",
+                (target, system, stream),
+            ).fetchone()
+        )
 
     def promote(self, stream: int, system: str, target: str) -> None:
         """Let the first follower of a target write it: the record that did is gone."""

@@ -190,6 +190,19 @@ class TestTwoOfOneTaxId:
             here.crm.drop(Ref("crm", "Client", "c002"))
             assert (0, ["Acme"]) == (here.run(flow).deleted, names(here.erp))
 
+    def test_the_writer_is_deleted_and_a_follower_lives(self):
+        """The partner stays: it still is somebody's; the other account writes it from now on."""
+        flow = FLOW.but(on_delete="delete")
+        with self.over("Acme") as here:
+            here.run(flow)
+            here.crm.drop(Ref("crm", "Client", "c001"))
+            assert (0, ["Acme"]) == (here.run(flow).deleted, names(here.erp))
+            here.crm.change(Ref("crm", "Client", "c002"), city="Cali")
+            here.run(flow)
+            assert ("Cali", []) == (here.erp.holds("Client")[0].city, here.ledger.parked())
+            here.crm.drop(Ref("crm", "Client", "c002"))
+            assert (1, []) == (here.run(flow).deleted, names(here.erp))
+
     def test_linked_by_a_person(self):
         """``link:ID``: the second account is that partner; nothing is created, and both stay quiet."""
         with self.over("Otra") as here:
