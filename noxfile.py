@@ -110,7 +110,7 @@ def peers(session: nox.Session) -> None:
 
 @nox.session
 def campaign(session: nox.Session) -> None:
-    """Crash at every point, with every fault; ``-- tests/campaign`` leaves out what is for the night."""
+    """Crash at every point, with every fault, in minutes; ``-- FILES -m ""`` runs a part of it."""
     if not any(Path("tests/campaign").glob("test_*.py")):
         session.skip("tests/campaign holds no test")
     install(session, EXTRAS, "test")
