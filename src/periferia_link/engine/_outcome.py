@@ -266,7 +266,7 @@ class _Book:
 
     def _commit_desk(self) -> None:
         ledger, stream = self._session.ledger, self._stream
-        if self._settled:
+        if self._settled and not ledger.desk.is_empty(stream):
             ledger.desk.unpark(stream, self._settled)
             ledger.desk.close_reviews(stream, self._settled)
         if self._parks:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from periferia_link.connectors.base import Applied, NotApplied, Row, Write
-from periferia_link.domain import KINDS, Ref
+from periferia_link.domain import KINDS, Entity, Ref
 from periferia_link.engine._outcome import WORDS, hold_items, park_open, settle
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Item, change_of, main_key, mark_of
@@ -207,39 +207,38 @@ def _adopt_own(session: Session, item: Item, row: Row) -> None:
     """
     kind = session.flow.target[1]
     there = _values_there(session, item, row)
-    wanted = _wanted(item)
-    if item.members is not None and there.get("total") not in (None, wanted.get("total")):
-        reason = f"{row.key} carries our key and another amount: {there['total']} instead of {wanted['total']}"
-        _park(
-            session, item, OutcomeUnknownError(reason, hint="compare it with the time entries, then correct it there")
-        )
+    if item.members is not None:
+        moved, wanted_moves = there.get("moves"), _moves(item.write.entity)
+        if moved is not None and moved != wanted_moves:
+            reason = f"{row.key} carries our key and is another posting than the one wanted now"
+            hint = "compare it with the time entries, then correct it there"
+            _park(session, item, OutcomeUnknownError(reason, hint=hint))
+            return
+        settle(session, [item], [Applied(Ref(item.system, kind, row.key), row.version)], recovered=True)
         return
+    wanted = owned_values(item.write.entity, item.write.fields) if item.write.entity is not None else {}
     settle(session, [item], [Applied(Ref(item.system, kind, row.key), row.version)], recovered=True)
-    there.pop("total", None)
-    if item.members is None and any(wanted.get(name) != value for name, value in there.items()):
+    if any(wanted.get(name) != value for name, value in there.items()):
         base = json.dumps({**json.loads(item.body or b"{}"), **there}).encode()
         with session.ledger.transaction():
             session.ledger.records.linked([(OK, item.system, row.key, row.version, base, item.record)])
             session.ledger.records.mark_dirty(session.work_stream, [main_key(item.key)])
 
 
-def _wanted(item: Item) -> dict[str, Any]:
-    if item.write.entity is None:
-        return {}
-    if item.members is not None:
-        return {"total": getattr(item.write.entity, "total", None)}
-    return owned_values(item.write.entity, item.write.fields)
+def _moves(entity: Entity | None) -> list[tuple[Any, ...]] | None:
+    """Return what a posting moves: its sides by account; totals alone do not tell a posting from its reversal."""
+    lines = getattr(entity, "lines", None)
+    return None if lines is None else sorted((line.account, line.debit, line.credit) for line in lines)
 
 
 def _values_there(session: Session, item: Item, row: Row) -> dict[str, Any]:
-    """Return the values of our fields in the target; of a posting its total. Unreadable ones say nothing."""
+    """Return the values of our fields in the target; of a posting what it moves. Unreadable ones say nothing."""
     try:
         entity = session.targets[item.system].decode(session.flow.target[1], row)
     except RejectedError:
         return {}
     if item.members is not None:
-        total = getattr(entity, "total", None)
-        return {} if total is None else {"total": total}
+        return {"moves": _moves(entity)}
     return owned_values(entity, item.write.fields)
 
 

@@ -35,6 +35,14 @@ class Desk:
             rows,
         )
 
+    def is_empty(self, stream: int) -> bool:
+        """Whether nothing of the stream waits: the rule in a first load, where looking row by row would be waste."""
+        found = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM parked WHERE stream=?1) OR EXISTS (SELECT 1 FROM review WHERE stream=?1)",
+            (stream,),
+        )
+        return not found.fetchone()[0]
+
     def attempts(self, stream: int, key: str) -> int:
         """Return how often a record was parked so far."""
         row = self._db.execute("SELECT attempts FROM parked WHERE stream=? AND key=?", (stream, key)).fetchone()

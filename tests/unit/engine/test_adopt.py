@@ -131,6 +131,20 @@ class TestAdopt:
             here.erp._store("Client", "B2", b'{"name": ""}')
             assert 1 == here.engine.adopt(FLOW).adopted
 
+    def test_a_partner_that_cannot_be_read(self):
+        """It is linked by the index; that nobody could compare it is said."""
+        with rig(crm_of([client(1, tax_id=ACME)]), erp_of([partner("B1", tax_id=ACME)])) as here:
+            here.erp.gets = lambda kind, ids, rows: [row._replace(body=b'{"name": ""}') for row in rows]
+            report = here.engine.adopt(FLOW)
+            assert (1, 0, [True]) == (report.adopted, report.different, ["unreadable" in note for note in report.notes])
+
+    def test_an_account_that_cannot_be_read(self):
+        """Nobody knows when it changed: it is looked at, and left to the first run."""
+        with rig(crm_of([client(1, tax_id=ACME)]), erp_of([partner("B1", tax_id=ACME)])) as here:
+            here.crm._store("Client", "c002", b'{"name": ""}')
+            assert (1, []) == (here.engine.adopt(FLOW, since=date(2020, 1, 1)).adopted, here.ledger.parked())
+            assert ["c002"] == ([parked.key for parked in here.ledger.parked()] if here.run(FLOW).parked else [])
+
     def test_without_match_keys(self):
         """There is nothing to recognise anything by; grouped flows have a start date instead."""
         with rig(crm_of([]), erp_of()) as here, pytest.raises(ConfigurationError, match="match") as caught:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from periferia_link.connectors.base import Applied, Write
@@ -20,10 +22,12 @@ from small_company import (
     erp_of,
     helpdesk_of,
     labour_flow,
+    late,
     lost_after,
     lost_before,
     names,
     nit,
+    refused,
     rig,
     unauthorised,
 )
@@ -258,6 +262,27 @@ class TestFound:
         assert 1 == here.run(client_flow()).created
         here.erp.decode = decode
         assert (["Cliente 1"], 0) == (names(here.erp), here.run(client_flow()).writes)
+
+
+class TestArrivedMuchLater:
+    """A posting landed long after everybody had given it up, and the hours changed meanwhile."""
+
+    @pytest.mark.parametrize(("hours", "books"), [("9", 450_000), ("7", 450_000), ("8.5", 450_000)])
+    def test_never_taken_for_another_one(self, hours, books):
+        """It carries our key and is another posting than the one wanted now: a person compares, nothing is guessed."""
+        flow = labour_flow()
+        with rig(helpdesk_of([entry("a")]), books_of(abilities={"settle_seconds": 5.0})) as here:
+            here.run(flow)
+            here.helpdesk.change(Ref("helpdesk", "TimeEntry", "a"), hours="9")
+            here.erp.answers = [late(5_000), refused()]
+            here.run(flow)
+            here.helpdesk.change(Ref("helpdesk", "TimeEntry", "a"), hours=hours)
+            here.clock.advance(86_400)
+            here.run(flow)
+            here.erp.held("CostEntry")
+            is_right = booked(here.erp) == {"COP": Decimal(hours) * 50_000}
+            assert is_right or [True] == [bool(parked.next_step) for parked in here.ledger.parked()]
+            assert booked(here.erp)["COP"] <= books
 
 
 class TestOwners:
