@@ -116,6 +116,19 @@ class Matcher:
             with self._ledger.transaction():
                 self._ledger.links.unindex(self._stream, gone)
 
+    def others(self, values: Sequence[tuple[str, str]], but: str | None) -> tuple[str, ...]:
+        """
+        Return the targets, apart from one, that have one of these (field, value) pairs.
+
+        Raises:
+            ConnectorError: The target cannot be read for the index.
+        """
+        self.refresh()
+        found: set[str] = set()
+        for name, value in values:
+            found.update(self._ledger.links.candidates(self._stream, name, [value]).get(value, ()))
+        return tuple(sorted(key for key in found if key != but and not key.startswith(PENDING)))
+
     def values(self, entity: Entity) -> list[tuple[str, str]]:
         """Return (field, value) pairs by which *entity* can be recognised."""
         return [(key.name, value) for key in self._keys if (value := key.of(entity))]

@@ -117,3 +117,26 @@ class TestStaleVersions:
         assert (["city" in parked.reason for parked in here.ledger.parked()] or [None]) == (
             [True] if policy == "review" else [None]
         )
+
+
+class TestATaxIdThatMoves:
+    """An account that is linked gets the NIT of another partner."""
+
+    def test_a_person_is_asked(self, here):
+        """Nothing is written meanwhile; with the verdict to write it all the same, it is."""
+        here.run(CLIENTS)
+        here.crm.edit("accounts", "00000000-0000-4000-8000-000000000002", {"pl_nit": "900100001"}, here.clock)
+        report = here.run(CLIENTS)
+        [review] = here.ledger.reviews()
+        assert (0, 1, 1) == (report.writes, report.review, len(review.candidates))
+        with here.ledger.transaction():
+            here.ledger.desk.decide(here.ledger.stream("clients", "source"), review.key, "create")
+        assert 1 == here.run(CLIENTS).updated
+        assert [] == here.ledger.reviews()
+
+    def test_a_number_that_nobody_has(self, here):
+        """A correction is written without a question."""
+        here.run(CLIENTS)
+        here.crm.edit("accounts", "00000000-0000-4000-8000-000000000002", {"pl_nit": "900100777"}, here.clock)
+        report = here.run(CLIENTS)
+        assert (1, 0) == (report.updated, report.review)

@@ -85,7 +85,7 @@ def _decide_known(session: Session, work: Work, case: Case, wanted: Any, verdict
             msg = "the record was one thing before and is several now"
             work.park(case, LinkError(msg, hint="separate it by hand, or give the flow another name"))
         else:
-            _change(session, work, case, known, wanted)
+            _change(session, work, case, known, wanted, is_decided=verdict == "create")
     else:
         return False
     return True
@@ -155,7 +155,7 @@ def projected(session: Session, work: Work, case: Case, project: Callable[[], An
 # ---------------------------------------------------------------------- records with a target
 
 
-def _change(session: Session, work: Work, case: Case, known: Known, wanted: Any) -> None:
+def _change(session: Session, work: Work, case: Case, known: Known, wanted: Any, *, is_decided: bool = False) -> None:
     if isinstance(wanted, Write):
         _act(session, work, case, wanted)
         return
@@ -175,9 +175,26 @@ def _change(session: Session, work: Work, case: Case, known: Known, wanted: Any)
     if work.is_taken(system, ref.id):
         work.defer(case.row.key)
         return
+    others = () if is_decided else _others_now(session, known, wanted, system)
+    if others:
+        work.ask(case, f"its keys changed into those of {', '.join(others)}", others)
+        return
     write = Write(session.key_for(system, case.row.key), "update", ref, wanted, fields, known.target_version)
     if work.operate(case, write, system, body):
         work.keep(case, OK)
+
+
+def _others_now(session: Session, known: Known, wanted: Entity, system: str) -> tuple[str, ...]:
+    """Return targets that have a strong key which the record has only now: linked to one, it claims to be another."""
+    if not session.flow.match or not known.base:
+        return ()
+    before = type(wanted).model_validate_json(known.base)
+    fresh = [
+        (key.name, value)
+        for key in session.flow.match
+        if key.is_strong and (value := key.of(wanted)) and value != key.of(before)
+    ]
+    return session.matcher(system).others(fresh, known.target) if fresh else ()
 
 
 def _changed_fields(session: Session, base: bytes | None, body: bytes, wanted: Entity) -> frozenset[str]:
