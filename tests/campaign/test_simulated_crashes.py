@@ -46,7 +46,7 @@ class TestEveryPoint:
 
     def test_several_requests_in_flight(self, stage, marker):
         """With three threads several requests die at once; each is read back on its own."""
-        assert_survived(Scenario(stage, 3, Options(marker=marker, max_batch=1, parallel=3)), step=4)
+        assert_survived(Scenario(stage, 3, Options(marker=marker, max_batch=1, parallel=3)), step=5)
 
 
 @pytest.mark.parametrize("marker", MARKERS)
@@ -54,18 +54,18 @@ class TestOtherWays:
     @pytest.mark.parametrize("stage", ["adopted", "applied"])
     def test_adoption_and_plans_may_be_killed(self, stage, marker):
         """A crash while both sides are matched, or while a plan is made or applied."""
-        assert_survived(Scenario(stage, 4, Options(marker=marker)), step=4)
+        assert_survived(Scenario(stage, 4, Options(marker=marker)), step=6)
 
     @pytest.mark.parametrize("trouble", ["", "late commit"])
     def test_people_go_on(self, marker, trouble):
         """Everything changes again before the next run: what was under way is found, the rest becomes updates."""
-        assert_survived(Scenario("first", 5, Options(marker=marker), trouble=trouble, moves_on=True), step=4)
+        assert_survived(Scenario("first", 5, Options(marker=marker), trouble=trouble, moves_on=True), step=6)
 
     @pytest.mark.parametrize("trouble", ["", "late commit"])
     def test_postings_that_wait_for_approval(self, marker, trouble):
         """A draft survives what undoes its change set: one for each posting, taken over when it is approved."""
         options = Options(marker=marker, approvals=True)
-        assert_survived(Scenario("first", 6, options, trouble=trouble, nth=3 if trouble else None), step=5)
+        assert_survived(Scenario("first", 6, options, trouble=trouble, nth=3 if trouble else None), step=6)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES if hasattr(os, "fork") else ())
@@ -75,4 +75,4 @@ class TestWithTrouble:
     def test_a_fault_and_a_crash_together(self, stage, marker, trouble):
         """The line breaks, the server commits late, throttles, forgets the session, or somebody edits: and a crash."""
         seed = 10 + TROUBLES.index(trouble)
-        assert_survived(Scenario(stage, seed, Options(marker=marker), trouble=trouble), step=8)
+        assert_survived(Scenario(stage, seed, Options(marker=marker), trouble=trouble), step=10)

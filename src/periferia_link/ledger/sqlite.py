@@ -20,6 +20,8 @@ from periferia_link.ledger.protocol import OnIo, Parked, Review
 
 __all__ = ["SqliteLedger"]
 
+_TURNS = 50
+
 
 @contextmanager
 def _typed(path: str) -> Iterator[None]:
@@ -43,6 +45,19 @@ def _error_of(exc: sqlite3.DatabaseError, path: str) -> LedgerError:
         return LedgerError(msg, hint="free some space and run again; nothing was sent after this point")
     msg = f"the ledger {path} cannot be used: {text}"
     return LedgerError(msg, hint="check the path, its rights and the disk")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite does not wait for a lock there, so we take our turn by a transaction that does."""
+    for _ in range(_TURNS):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except LedgerBusyError:  # noqa: PERF203 - a turn is what the loop is for
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("COMMIT")
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _create_private(path: str) -> None:
@@ -119,7 +134,7 @@ class SqliteLedger:
             )
             connection.path = name
             try:
-                connection.execute("PRAGMA journal_mode=WAL")
+                _use_wal(connection)
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA temp_store=MEMORY")
                 connection.execute("PRAGMA cache_size=-16000")
