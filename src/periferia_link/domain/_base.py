@@ -7,43 +7,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timezone, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+)
+
+from periferia_link.domain._ref import Ref
 
 __all__ = ["Entity", "Exact", "Instant", "Money", "Period", "Ref", "Text", "accounting_date", "exact_sum"]
 
 # ISO 4217 minor units that differ from 2 (the currencies of the region and the usual partners).
 _DECIMALS = {"CLP": 0, "PYG": 0, "JPY": 0, "KRW": 0, "UYI": 0, "CLF": 4, "UYW": 4, "BHD": 3, "KWD": 3}
-
-
-class Ref(NamedTuple):
-    """
-    One record in one system: instance name, kind, and the system's own id.
-
-    ``str(ref)`` is ``crm:Client:0f8e…``; :meth:`parse` reads it back.
-    """
-
-    system: str
-    kind: str
-    id: str
-
-    def __str__(self) -> str:
-        return f"{self.system}:{self.kind}:{self.id}"
-
-    @classmethod
-    def parse(cls, text: str) -> Ref:
-        """
-        Read ``system:kind:id``; the id may hold colons.
-
-        Raises:
-            ValueError: The text has fewer than three parts, or an empty one.
-        """
-        parts = text.split(":", 2)
-        if len(parts) != 3 or not all(parts):
-            msg = "a reference reads system:kind:id"
-            raise ValueError(msg)
-        return cls(*parts)
 
 
 def _to_utc(moment: datetime) -> datetime:
@@ -104,7 +85,10 @@ def accounting_date(moment: datetime, zone: tzinfo) -> date:
 class _Value(BaseModel):
     """Base of small immutable values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+    # the validator of a kind is built when the kind is first used: no program uses all of them
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 class Money(_Value):
@@ -256,7 +240,10 @@ class Entity(BaseModel):
     ``custom`` carries columns that this installation added and the model does not name.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+    # the validator of a kind is built when the kind is first used: no program uses all of them
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False, defer_build=True
+    )
 
     personal_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that hold personal data (Ley 1581): never logged."""
@@ -272,8 +259,8 @@ class Entity(BaseModel):
 
     def references(self) -> dict[str, Ref]:
         """Return the fields that point at other records, by field name: they feed the trace."""
-        names = _reference_fields(type(self))
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        held = self.__dict__
+        return {name: value for name in _reference_fields(type(self)) if (value := held[name]) is not None}
 
     def __repr__(self) -> str:
         # short, and free of personal data: entities end up in logs and tracebacks
