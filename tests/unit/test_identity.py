@@ -47,7 +47,9 @@ def linked(ledger, pairs):
     stream = ledger.stream("clients", "source")
     ledger.describe(stream, system="crm", kind="Client", target_kind="Client", relation="same")
     with ledger.transaction():
-        ledger.records.add([(stream, key, "1", None, 0, "erp", target, None, b"{}") for key, target in pairs.items()])
+        ledger.records.add(
+            [(stream, key, "1", None, 0, "erp", target, None, b"{}", None) for key, target in pairs.items()]
+        )
 
 
 class TestVerdicts:

@@ -10,9 +10,9 @@ import abc
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-from periferia_link.domain import Entity, Ref
+from periferia_link.domain import Ref
 from periferia_link.errors import (
     ConfigurationError,
     ConnectorError,
@@ -20,6 +20,9 @@ from periferia_link.errors import (
     OutcomeUnknownError,
     RecordNotFoundError,
 )
+
+if TYPE_CHECKING:
+    from periferia_link.domain import Entity
 
 __all__ = [
     "Applied",
@@ -76,7 +79,8 @@ class Write(NamedTuple):
 
     ``create_key`` (UUID text) never changes for one effect: it is the Dataverse GUID, the SAP marker, the
     Idempotency-Key. ``fields`` are the fields of ``entity`` to send; others never travel. ``if_version`` is the
-    version that must still hold. ``action`` names an operation that is no upsert (cancel a posting).
+    version that must still hold. ``action`` names an operation that is no upsert (cancel a posting). ``body`` is set
+    on creates: the fields of ``entity`` that were set, as JSON, for a system whose wire is just that.
     """
 
     create_key: str
@@ -86,6 +90,7 @@ class Write(NamedTuple):
     fields: frozenset[str] = frozenset()
     if_version: str | None = None
     action: str | None = None
+    body: bytes | None = None
 
 
 class Applied(NamedTuple):

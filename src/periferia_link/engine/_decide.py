@@ -12,7 +12,7 @@ from periferia_link.engine._session import Session
 from periferia_link.engine._work import Case, Work, entity_body
 from periferia_link.engine.context import MissingLinkError
 from periferia_link.engine.flow import Ask, Contribution, Skip, Wait
-from periferia_link.errors import IdentityError, LinkError, RejectedError
+from periferia_link.errors import IdentityError, LinkError, MissingReferenceError, RejectedError
 from periferia_link.identity import Judgement
 from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import FOLLOWER, GONE, OK, Known
@@ -46,6 +46,8 @@ def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], 
     fresh: dict[str, tuple[Case, Any]] = {}
     verdicts = session.ledger.desk.verdicts(session.stream)
     opened = session.ledger.operations.open_keys(session.stream, [row.key for row in rows])
+    project = _projection(session, work)
+    is_plain = not verdicts and not session.flow.match and session.flow.route is None
     # a page may list a record twice: the last row is the newest
     for key, row in {row.key: row for row in rows}.items():
         case = Case(row, digests.get(key), known.get(key))
@@ -53,7 +55,10 @@ def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], 
             # one open operation a link: the newer version waits and becomes an update
             work.defer(key)
             continue
-        wanted = _project(session, work, case)
+        wanted = projected(session, work, case, project, row)
+        if is_plain and case.known is None and isinstance(wanted, Entity):
+            fresh[key] = (case, wanted)  # a new record, as all are in a first load
+            continue
         if wanted is None:
             continue
         if isinstance(wanted, Ask):
@@ -77,7 +82,7 @@ def _decide_known(session: Session, work: Work, case: Case, wanted: Any, verdict
     """Decide what needs no matching; returns whether it was decided."""
     known = case.known
     if isinstance(wanted, Skip) or verdict == "ignore":
-        _leave(session, work, case)
+        _leave(session, work, case, wanted.reason if isinstance(wanted, Skip) else "left out in review")
     elif isinstance(wanted, Contribution):
         _contribute(session, work, case, wanted)
     elif known is not None and known.target is not None:
@@ -105,26 +110,30 @@ def _stumbled(session: Session, work: Work, case: Case, exc: Exception) -> None:
     work.park(case, LinkError(msg, hint="correct the record or the flow"))
 
 
-def _project(session: Session, work: Work, case: Case) -> Any:
-    """Decode and project; parks or lets wait by itself and returns ``None`` then."""
-    flow = session.flow
+def _projection(session: Session, work: Work) -> Callable[[Row], Any]:
+    """Return what decodes a row and projects it; everything that is the same for all rows is looked up once."""
+    flow, edges, context = session.flow, work.edges, session.context
+    decode, kind, make = session.source.decode, flow.source[1], flow.contribute or flow.project
+    starts, dated = flow.starts, flow.dated
 
-    def project() -> Any:
-        entity = session.source.decode(flow.source[1], case.row)
+    def project(row: Row) -> Any:
+        entity = decode(kind, row)
         references = entity.references()
         if references:
-            work.edges.extend((str(entity.ref), str(ref), name, None) for name, ref in references.items())
-        if flow.starts is not None and flow.dated is not None:
-            day = flow.dated(entity)
-            if day is None or day < flow.starts:
+            edges.extend((str(entity.ref), str(ref), name, None) for name, ref in references.items())
+        if starts is not None and dated is not None:
+            day = dated(entity)
+            if day is None or day < starts:
                 return Skip("before the start date")
-        wanted = (flow.contribute or flow.project)(entity, session.context)
+        wanted = make(entity, context)
+        if context.related:
+            edges.extend((str(entity.ref), str(ref), name, flow.name) for name, ref in context.related)
         return Skip("nothing to write") if wanted is None else wanted
 
-    return projected(session, work, case, project)
+    return project
 
 
-def projected(session: Session, work: Work, case: Case, project: Callable[[], Any]) -> Any:
+def projected(session: Session, work: Work, case: Case, project: Callable[..., Any], *about: Any) -> Any:
     """
     Call a function of the flow for one record, and note what it asked for.
 
@@ -132,7 +141,7 @@ def projected(session: Session, work: Work, case: Case, project: Callable[[], An
     """
     context, key = session.context, case.row.key
     try:
-        wanted = project()
+        wanted = project(*about)
     except MissingLinkError as exc:
         work.wait(case, exc.ref)
     except (RejectedError, IdentityError) as exc:
@@ -141,6 +150,8 @@ def projected(session: Session, work: Work, case: Case, project: Callable[[], An
         _stumbled(session, work, case, exc)
     else:
         asked = context.drain()
+        if not asked and case.known is None and type(wanted) is not Wait:
+            return wanted
         if isinstance(wanted, Wait):
             work.wait(case, wanted.ref)
             work.depends[key] = asked | {f"link:{wanted.ref}"}
@@ -265,24 +276,37 @@ def _one_fresh(session: Session, work: Work, case: Case, wanted: Entity, judgeme
     elif verdict == "review":
         work.ask(case, judgement.reason, judgement.candidates)
     elif verdict == "create" or target is None:
-        _create(session, work, case, wanted)
+        if session.flow.creates:
+            _create(session, work, case, wanted)
+        else:
+            work.park(case, _unmatched(session, wanted))
     else:
         ref = session.target_ref(session.system_for(wanted), target)
         held = session.ledger.links.holder(ref, session.source_ref(case.row.key))
         state = OK if verdict == "adopt" and not held else FOLLOWER
-        work.link(case, session.system_for(wanted), target, base=entity_body(wanted), state=state)
+        overwrites = session.flow.overwrites and state == OK
+        body = entity_body(wanted)
+        work.link(case, session.system_for(wanted), target, base=body, state=state, overwrites=overwrites)
         if verdict == "follow":
             session.report.note(f"linked {case.row.key} to {target}: {judgement.reason}")
+
+
+def _unmatched(session: Session, wanted: Entity) -> LinkError:
+    """Say what a record of a flow that creates nothing waits for; keys are named, their values may be personal."""
+    system, keys = session.system_for(wanted), [key.name for key in session.flow.match if key.of(wanted)]
+    kind = session.flow.target[1]
+    msg = f"no {kind} of {system} has its {' or '.join(keys)}" if keys else "it has nothing to be recognised by"
+    return MissingReferenceError(msg, hint=f"add it in {system} or correct its keys; it is tried again then")
 
 
 def _create(session: Session, work: Work, case: Case, wanted: Entity) -> None:
     system = session.system_for(wanted)
     body = entity_body(wanted)
-    fields = session.owned_fields(type(wanted)) & wanted.model_fields_set
+    fields = session.fields_to_send(wanted)
     main, _, part = case.row.key.partition(PART)
-    write = Write(session.key_for(system, main, part), "create", None, wanted, fields)
+    write = Write(session.key_for(system, main, part), "create", None, wanted, fields, body=body)
     if work.operate(case, write, system, body):
-        work.keep(case, OK, body)
+        work.keep(case, OK, body, write.create_key)
         if session.flow.match:
             values = session.matcher(system).values(wanted)
             work.pending.extend((system, name, value, case.row.key) for name, value in values)
@@ -323,11 +347,11 @@ def _contribute(session: Session, work: Work, case: Case, wanted: Contribution) 
     work.settle(case)
 
 
-def _leave(session: Session, work: Work, case: Case) -> None:
+def _leave(session: Session, work: Work, case: Case, reason: str) -> None:
     """The record does not count (any more): take back what it contributed."""
     if session.flow.is_grouped and case.known is not None:
         _withdraw(session, work, case.row.key)
-    work.skip(case)
+    work.skip(case, reason)
 
 
 def _withdraw(session: Session, work: Work, key: str, *, but: str = "") -> None:

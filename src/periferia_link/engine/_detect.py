@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from periferia_link.connectors.base import Capabilities, Row
@@ -51,7 +51,7 @@ def changed_rows(
         changed = [row for row in rows if row.version is None or get(row.key) != row.version]
         session.report.counts["unchanged"] += len(rows) - len(changed)
         return changed, digests, [row.key for row in changed if row.key in versions] if versions else []
-    known = records.raws(stream, [row.key for row in rows])
+    known = records.raws(stream, [row.key for row in rows]) if remembered != {} else {}
     again: list[tuple[str | None, bytes, int, str]] = []
     for row in rows:
         digest = raw_digest(row, abilities.volatile)
@@ -70,21 +70,20 @@ def changed_rows(
 
 class SeenKeys:
     """
-    Keys listed by a scan, as 64-bit hashes: 8 MB a million.
+    Keys listed by a scan, as 64-bit hashes.
 
     Absence is found by membership, never by merging sorted ranges: servers sort GUIDs in their own order.
     """
 
     def __init__(self) -> None:
-        self._hashes = array("q")
+        self._hashes: set[int] = set()
 
-    def add(self, keys: Iterable[str]) -> None:
-        """Note keys of a page."""
-        self._hashes.extend(map(hash, keys))
+    def add(self, keys: Sequence[str]) -> bool:
+        """Note keys of a page; returns whether none of them was listed before."""
+        before = len(self._hashes)
+        self._hashes.update(map(hash, keys))
+        return len(self._hashes) - before == len(keys)
 
-    def __len__(self) -> int:
-        return len(self._hashes)
-
-    def distinct(self) -> frozenset[int]:
+    def distinct(self) -> AbstractSet[int]:
         """Return the hashes, each once."""
-        return frozenset(self._hashes)
+        return self._hashes

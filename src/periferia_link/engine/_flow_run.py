@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from periferia_link.connectors.base import Connector, Page, Row
 from periferia_link.engine._decide import decide, decide_deleted
@@ -14,7 +14,6 @@ from periferia_link.engine._resolve import look_at_held, recover, resolve_open, 
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Item
 from periferia_link.engine.apply import apply_items
-from periferia_link.engine.context import Context
 from periferia_link.errors import EmptySourceError, ExpiredCursorError, FlowError
 from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import AMBIGUOUS
@@ -58,8 +57,7 @@ class FlowRun:
             raise FlowError(msg, hint=hint, report=session.report)
         session.known_before = session.ledger.records.count(session.stream)
         tables = load_tables(session, self._connectors)
-        old = session.context
-        session.context = Context(zone=old.zone, today=old.today, tables=tables, twins=old._twins)  # noqa: SLF001
+        session.context = session.context.with_tables(tables)
         if session.is_planning:
             show_open(session)
         else:
@@ -108,11 +106,11 @@ class FlowRun:
         for page in session.source.pull(self._kind, since):
             session.check_lease()
             done += len(page.rows)
-            seen.add(row.key for row in page.rows)
+            is_news = seen.add([row.key for row in page.rows]) and session.known_before == 0
             place = page.cursor if page.cursor is not None else place
             if page.is_last and self._abilities.feed == "scan":
                 place = None
-            self._page(page, stored if is_held else place, force=force)
+            self._page(page, stored if is_held else place, force=force, is_news=is_news)
             complete = page.is_last and page.is_scan and since is None
             session.progress("read", done, baseline)
         if complete:
@@ -121,36 +119,42 @@ class FlowRun:
             with session.ledger.transaction():
                 session.ledger.set_cursor(session.stream, place, self._mark, baseline if complete else None)
 
-    def _page(self, page: Page, place: str | None, *, force: bool) -> None:
+    def _page(self, page: Page, place: str | None, *, force: bool, is_news: bool) -> None:
+        with collector_at_rest():
+            # in a function of its own: what the page made is gone before the collector looks again
+            self._work_on(page, place, force=force, is_news=is_news)
+
+    def _work_on(self, page: Page, place: str | None, *, force: bool, is_news: bool) -> None:
         session = self._session
+        # deletions become durable first: the cursor moves with the rows, and never passes what is not recorded
+        deletions, listed = self._deletions(page)
         if force:
-            rows, digests = list(page.rows), self._digests(page.rows)
+            rows, digests = list(listed), self._digests(listed)
             keys = [row.key for row in rows]
         else:
-            rows, digests, keys = changed_rows(session, page.rows, self._abilities, self._remembered)
+            remembered = {} if is_news else self._remembered  # a first load asks for nothing that cannot be there
+            rows, digests, keys = changed_rows(session, listed, self._abilities, remembered)
         known = session.ledger.records.known(session.stream, keys) if keys else {}
-        with collector_at_rest():
-            # deletions become durable first: the cursor moves with the rows, and never passes what is not recorded
-            deletions = self._deletions(page)
-            work = decide(session, rows, digests, known)
-            items = work.commit((place, self._mark, None))
-            self._write(items)
-            self._write(deletions)
+        work = decide(session, rows, digests, known)
+        items = work.commit((place, self._mark, None))
+        self._write(items)
+        self._write(deletions)
         if self._remembered is not None and rows:
             # a record may be listed again on a later page
             self._remembered.update(session.ledger.records.versions(session.stream, [row.key for row in rows]))
 
-    def _deletions(self, page: Page) -> list[Item]:
+    def _deletions(self, page: Page) -> tuple[list[Item], Sequence[Row]]:
+        """Return what deletions lead to, and the rows that are listed and not deleted."""
         if not page.deleted:
-            return []
+            return [], page.rows
         session = self._session
-        listed = {row.key for row in page.rows}
-        both = [key for key in page.deleted if key in listed]
+        both = {row.key for row in page.rows}.intersection(page.deleted)
         if both:
             # a page proves no order: the system is asked for these again
             with session.ledger.transaction():
-                session.ledger.records.mark_dirty(session.stream, both)
-        return decide_deleted(session, [key for key in page.deleted if key not in listed]).commit()
+                session.ledger.records.mark_dirty(session.stream, sorted(both))
+        deletions = decide_deleted(session, [key for key in page.deleted if key not in both]).commit()
+        return deletions, [row for row in page.rows if row.key not in both]
 
     def _digests(self, rows: Iterable[Row]) -> dict[str, bytes]:
         if self._abilities.version_covers_fields:
@@ -180,6 +184,8 @@ class FlowRun:
         present = seen.distinct()
         self._believe(len(present), baseline or 0, "last time")
         remembered, self._remembered = self._remembered, None
+        if session.known_before == 0:
+            return len(present)
         pages = session.ledger.records.keys(session.stream) if remembered is None else [list(remembered)]
         for keys in pages:
             gone = [key for key in keys if hash(key) not in present and PART not in key]

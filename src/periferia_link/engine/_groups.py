@@ -72,6 +72,8 @@ def _plan_group(session: Session, work: Work, key: str, known: Known, posted: _P
         # corrections that cancel each other: nothing to post, and nothing left open
         posted.append((key, changed))
         work.keep(case, OK)
+        if isinstance(wanted, Skip):
+            work.explain(case, wanted.reason)
         work.settle(case)
     elif wanted is not None:
         _post(session, work, case, wanted, changed)

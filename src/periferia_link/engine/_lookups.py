@@ -12,6 +12,7 @@ from periferia_link.engine._session import Session
 from periferia_link.engine.context import Tables
 from periferia_link.engine.flow import Lookup
 from periferia_link.errors import RejectedError
+from periferia_link.ledger import PART
 
 __all__ = ["load_tables"]
 
@@ -23,6 +24,8 @@ def load_tables(session: Session, connectors: Mapping[str, Connector]) -> Tables
     Raises:
         ConnectorError: A table cannot be read; nothing can be projected then.
     """
+    if session.flow.daily:
+        _mark_day(session)
     tables = {}
     for name, lookup in session.flow.lookups.items():
         session.progress(f"table {lookup.title or name}", 0)
@@ -36,6 +39,7 @@ def _load(
     volatile = connector.supports(lookup.kind).volatile
     rows: dict[str, Entity] = {}
     digests: dict[str, bytes] = {}
+    several: dict[str, list[Entity]] = {}
     twice: set[str] = set()
     for page in connector.pull(lookup.kind):
         for row in page.rows:
@@ -51,12 +55,48 @@ def _load(
             if key in rows:
                 twice.add(key)
             rows[key] = entity
-            digests[key] = raw_digest(row, volatile)
-    _mark_changed(session, name, digests)
+            digest = raw_digest(row, volatile)
+            if lookup.several:
+                several.setdefault(key, []).append(entity)
+                digest = _together(digests.get(key), digest)
+            digests[key] = digest
+    _mark_changed(session, name, digests, rows)
+    _describe(session, name, lookup, connector.name)
+    if lookup.several:
+        for entities in several.values():
+            entities.sort(key=lambda one: one.ref.id if one.ref else "")
+        return lookup, several, frozenset()  # type: ignore[return-value]  # Tables.each knows
     return lookup, rows, frozenset(twice)
 
 
-def _mark_changed(session: Session, name: str, digests: Mapping[str, bytes]) -> None:
+def _together(one: bytes | None, other: bytes) -> bytes:
+    """Join the digests of rows under one key, in whatever order they are listed."""
+    total = int.from_bytes(one or b"", "big") + int.from_bytes(other, "big")
+    return (total & ((1 << (8 * len(other))) - 1)).to_bytes(len(other), "big")
+
+
+def _mark_day(session: Session) -> None:
+    """On the first run of a day every record of the flow is looked at again."""
+    records, today = session.ledger.records, session.context.today.isoformat()
+    stream = session.ledger.stream(session.flow.name, "day")
+    former = [key for keys in records.keys(stream) for key in keys]
+    if former == [today]:
+        return
+    with session.ledger.transaction():
+        for keys in records.keys(session.stream):
+            records.mark_dirty(session.stream, sorted({key.split(PART)[0] for key in keys}))
+        records.drop(stream, former)
+        records.add([(stream, today, None, b"", 0, None, None, None, None, None)])
+
+
+def _describe(session: Session, name: str, lookup: Lookup, system: str) -> None:
+    """Say what the rows of the table are, for the trace; an empty kind of the source keeps them from being links."""
+    stream = session.ledger.stream(session.flow.name, f"lookup:{name}")
+    relation = lookup.title or name
+    session.ledger.describe(stream, system=system, kind="", target_kind=lookup.kind, relation=relation)
+
+
+def _mark_changed(session: Session, name: str, digests: Mapping[str, bytes], rows: Mapping[str, Entity]) -> None:
     ledger = session.ledger
     stream = ledger.stream(session.flow.name, f"lookup:{name}")
     before: dict[str, bytes | None] = {}
@@ -69,5 +109,9 @@ def _mark_changed(session: Session, name: str, digests: Mapping[str, bytes]) -> 
     with ledger.transaction():
         ledger.links.touch(f"lookup:{name}:{key}" for key in [*changed, *gone])
         ledger.records.drop(stream, [key for key in changed if key in before])
-        ledger.records.add([(stream, key, None, digests[key], 0, None, None, None, None) for key in sorted(changed)])
+        # the row that was looked up is its target, without a system: found by the trace, never taken for a link
+        ids = {key: entity.ref.id for key, entity in rows.items() if entity.ref is not None}
+        ledger.records.add(
+            [(stream, key, None, digests[key], 0, None, ids.get(key), None, None, None) for key in sorted(changed)]
+        )
         ledger.records.drop(stream, gone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,10 @@ def settle(session: Session, items: Sequence[Item], outcomes: Sequence[Outcome],
     """
     left = Settled()
     book = _Book(session)
+    if items[0].write.mode == "create" and not session.flow.is_grouped and {type(o) for o in outcomes} == {Applied}:
+        book.all_created(items, outcomes)  # type: ignore[arg-type]  # the line above looked
+        book.commit(items, outcomes, recovered=recovered)
+        return left
     refused = [o for o in outcomes if isinstance(o, NotApplied) and isinstance(o.error, RejectedError)]
     abilities = session.targets[items[0].system].supports(session.flow.target[1])
     if abilities.is_atomic and len(items) > 1 and len(refused) == len(items):
@@ -122,6 +127,7 @@ class _Book:
         self._session = session
         self._stream = session.work_stream
         self._linked: list[tuple[Any, ...]] = []
+        self._created: list[tuple[int, str, str, str | None, int]] = []
         self._closed: list[int] = []
         self._reopened: list[tuple[int, int, float | None, int, str | None]] = []
         self._parks: list[tuple[Any, ...]] = []
@@ -135,6 +141,19 @@ class _Book:
         self._posted: list[tuple[str, dict[str, str | None], str | None]] = []
         self._indexed: list[tuple[Item, Ref]] = []
         self._counts: dict[str, int] = {}
+
+    def all_created(self, items: Sequence[Item], outcomes: Sequence[Applied]) -> None:
+        """Every create of the request arrived: the usual case of a first load, all at once."""
+        self._closed = [item.record for item in items]
+        self._settled = [item.key for item in items]
+        self._joined = self._settled
+        self._created = [
+            (OK, item.system, ref.id, version, item.record)
+            for item, (ref, version) in zip(items, outcomes, strict=True)
+        ]
+        self._counts[WORDS["create"]] = len(items)
+        if self._session.flow.match:
+            self._indexed = [(item, outcome.ref) for item, outcome in zip(items, outcomes, strict=True)]
 
     def applied(self, item: Item, outcome: Applied) -> None:
         """The effect is there: link it, erase the body."""
@@ -240,6 +259,8 @@ class _Book:
             session.renew_lease()
             if self._linked:
                 ledger.records.linked(self._linked)
+            if self._created:
+                ledger.records.created(self._created)
             self._commit_desk()
             if self._dropped:
                 ledger.records.drop(stream, self._dropped)
@@ -294,13 +315,10 @@ class _Book:
         session = self._session
         if not items:
             return
-        bodies = hashlib.blake2b(digest_size=16)
-        for item in items:
-            bodies.update(item.write.create_key.encode())
-            if item.body:
-                bodies.update(item.body)
-        applied = sum(isinstance(outcome, Applied) for outcome in outcomes)
-        unknown = sum(isinstance(outcome, Unknown) for outcome in outcomes)
+        bodies = hashlib.blake2b("".join([item.write.create_key for item in items]).encode(), digest_size=16)
+        bodies.update(b"".join([item.body for item in items if item.body]))
+        of = Counter(type(outcome) for outcome in outcomes)
+        applied, unknown = of[Applied], of[Unknown]
         session.ledger.audit(
             (session.run, session.flow.name, session.now(), session.actor,
              "plan" if session.allowed is not None else "run", items[0].write.mode, bodies.digest(),

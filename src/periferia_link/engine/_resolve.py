@@ -239,7 +239,8 @@ def _values_there(session: Session, item: Item, row: Row) -> dict[str, Any]:
         return {}
     if item.members is not None:
         return {"moves": _moves(entity)}
-    return owned_values(entity, item.write.fields)
+    # what the target does not keep says nothing either
+    return owned_values(entity, item.write.fields & entity.model_fields_set)
 
 
 def _quarantine(session: Session, item: Item, keys: list[str]) -> None:

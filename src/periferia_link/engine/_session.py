@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ __all__ = ["Session", "create_key"]
 
 # fixed for ever: a ledger rebuilt from the markers in the targets must find the same keys
 _NAMESPACE = uuid.UUID("6f6f7d1a-6d0c-5a57-9a57-3a2f6f5d4c21").bytes
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _LEASE_SECONDS = 120.0
 _SMALL = 20  # below this number of known records a percentage says nothing
 
@@ -45,7 +47,7 @@ def _uuid5(begun: hashlib._Hash, key: str, part: str) -> str:
     whole = begun.copy()
     whole.update(f"|{key}|{part}".encode())
     text = whole.hexdigest()
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:32]}"
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ class Session:
     given_up: set[int] = field(default_factory=set)  # records whose system asked to come back later, once too often
     refused: set[str] = field(default_factory=set)
     owned: dict[type[Entity], frozenset[str]] = field(default_factory=dict)
+    sent: tuple[type[Entity], AbstractSet[str], frozenset[str]] = (Entity, frozenset(), frozenset())
 
     @property
     def is_planning(self) -> bool:
@@ -138,6 +141,14 @@ class Session:
             every = frozenset(model.model_fields) - {"ref", "version"}
             found = self.owned[model] = every if self.flow.owns is None else every & self.flow.owns
         return found
+
+    def fields_to_send(self, wanted: Entity) -> frozenset[str]:
+        """Return the fields of *wanted* that were set and that this flow writes."""
+        model, given = type(wanted), wanted.model_fields_set
+        if self.sent[0] is not model or self.sent[1] != given:
+            # records of one page mostly set the same fields: one set for all of them
+            self.sent = (model, given, self.owned_fields(model) & given)
+        return self.sent[2]
 
     def progress(self, stage: str, done: int, total: int | None = None) -> None:
         """Tell whoever watches."""

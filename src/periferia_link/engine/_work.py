@@ -16,11 +16,12 @@ from periferia_link.engine.plan import Change, digest
 from periferia_link.errors import LinkError
 from periferia_link.identity import PENDING
 from periferia_link.ledger import PART
-from periferia_link.ledger.protocol import OK, PARKED, REVIEW, SKIPPED, WAITING, Known
+from periferia_link.ledger.protocol import GONE, OK, PARKED, REVIEW, SKIPPED, WAITING, Known
 
 __all__ = ["Case", "Item", "Work", "change_of", "entity_body", "main_key", "mark_of", "retry_at"]
 
 _RECORD = attrgetter("record")
+_LONGEST_REASON = 200  # characters
 _RETRY_MINUTES = (0, 5, 30, 120, 360)
 
 
@@ -83,6 +84,7 @@ class Work:
     members: list[tuple[int, str, str, str | None]] = field(default_factory=list)
     dirty_groups: set[str] = field(default_factory=set)
     drops: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)  # why nothing is made of a record, by key
     orphaned: list[tuple[str, str]] = field(default_factory=list)  # (system, target) that lost the record writing it
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -92,11 +94,11 @@ class Work:
 
     # ------------------------------------------------------------------ verdicts on one row
 
-    def keep(self, case: Case, state: int, base: bytes | None = None) -> None:
-        """Remember a row with what is already linked to it."""
+    def keep(self, case: Case, state: int, base: bytes | None = None, create_key: str | None = None) -> None:
+        """Remember a row with what is already linked to it; a new one also with the key of its creation."""
         row, raw, known = case
         if known is None:
-            self.fresh[row.key] = (self.stream, row.key, row.version, raw, state, None, None, None, base)
+            self.fresh[row.key] = (self.stream, row.key, row.version, raw, state, None, None, None, base, create_key)
         else:
             held = (known.system, known.target, known.target_version, base or known.base, known.id)
             self.again[row.key] = (row.version, raw, state, *held)
@@ -134,10 +136,15 @@ class Work:
         self.count("waiting")
         self.session.report.note(f"waiting {case.row.key}: needs {ref}")
 
-    def skip(self, case: Case) -> None:
-        """Remember a record that does not belong into the target."""
+    def skip(self, case: Case, reason: str) -> None:
+        """Remember a record that does not belong into the target, and why."""
         self.keep(case, SKIPPED)
+        self.explain(case, reason)
         self.settle(case, "skipped")
+
+    def explain(self, case: Case, reason: str) -> None:
+        """Keep the reason why nothing is made of a record; it must name no values, as it is kept in the ledger."""
+        self.reasons[case.row.key] = reason[:_LONGEST_REASON]
 
     def is_taken(self, system: str, target: str) -> bool:
         """Whether an operation on that target row is open, in this page or in any flow."""
@@ -150,14 +157,19 @@ class Work:
         """Look at the record again later in this run, or in the next one."""
         self.later.append(main_key(key))
 
-    def link(self, case: Case, system: str, target: str, *, base: bytes, state: int = OK) -> None:
-        """Link a record to a target that exists, without writing there."""
+    def link(
+        self, case: Case, system: str, target: str, *, base: bytes, state: int = OK, overwrites: bool = False
+    ) -> None:
+        """Link a record to a target that exists, without writing there; with *overwrites* that follows in this run."""
         row, raw, known = case
+        self.linked[row.key] = (system, target, base)
+        if overwrites:
+            base = b""  # nothing of it was written by us
+            self.defer(row.key)
         if known is None:
-            self.fresh[row.key] = (self.stream, row.key, row.version, raw, state, system, target, None, base)
+            self.fresh[row.key] = (self.stream, row.key, row.version, raw, state, system, target, None, base, None)
         else:
             self.again[row.key] = (row.version, raw, state, system, target, None, base, known.id)
-        self.linked[row.key] = (system, target, base)
         self.settled.append(row.key)
         self.count("adopted")
 
@@ -198,9 +210,10 @@ class Work:
         money = Decimal(0)
         for item in self.items:
             modes[item.write.mode] += 1
-            total = getattr(item.write.entity, "total", None)
-            if total is not None:
-                money = exact_sum((money, total.amount.copy_abs()))
+        # asked of the class: on an instance a name that is not there costs more than all else here
+        if any(hasattr(model, "total") for model in {type(item.write.entity) for item in self.items}):
+            totals = [getattr(item.write.entity, "total", None) for item in self.items]
+            money = exact_sum(total.amount.copy_abs() for total in totals if total is not None)
         self.session.check_ceilings(modes["create"], modes["update"] + modes["action"], modes["delete"], money)
 
     def commit(self, cursor: tuple[str | None, str | None, int | None] | None = None) -> list[Item]:
@@ -238,15 +251,31 @@ class Work:
         records = self.session.ledger.records
         if self.again:
             records.replace(self.again.values())
-        if not self.fresh:
-            return {}
-        # in key order, neighbours share pages of the index
-        ordered = sorted(self.fresh)
-        first = records.add([self.fresh[key] for key in ordered])
-        return dict(zip(ordered, range(first, first + len(ordered)), strict=True))
+        ids: dict[str, int] = {}
+        if self.fresh:
+            # in key order, neighbours share pages of the index
+            ordered = sorted(self.fresh)
+            first = records.add([self.fresh[key] for key in ordered])
+            ids = dict(zip(ordered, range(first, first + len(ordered)), strict=True))
+        if self.reasons:
+            ids_of = {**{key: row[-1] for key, row in self.again.items()}, **ids}
+            # adopting keeps some of the rows only
+            records.explain((reason, ids_of[key]) for key, reason in self.reasons.items() if key in ids_of)
+        return ids
 
     def _commit_links(self) -> None:
         links, session = self.session.ledger.links, self.session
+        if self.again and self.stream == session.stream:
+            # what a changed record pointed at before is no longer true; one that could not be read keeps it
+            unread = {row[1] for row in self.parks}
+            links.forget_references(
+                (
+                    str(session.source_ref(key))
+                    for key, row in self.again.items()
+                    if row[2] != GONE and key not in unread
+                ),
+                session.flow.name,
+            )
         if self.edges:
             links.edges(self.edges)
         if self.linked:
@@ -274,20 +303,27 @@ class Work:
             return
         kind = session.flow.target[1]
         rows: list[tuple[object, ...]] = []
+        creates: dict[str, list[int]] = {}
         for item in self.items:
             write = item.write
-            item.record = item.record or ids[item.key]
-            if write.mode == "create" and item.members is None:
-                # its body is the base of its record row: not kept twice
-                rows.append((item.record, "create", write.create_key, item.system, kind))
-                continue
+            is_plain = write.mode == "create" and item.members is None
+            if not item.record:
+                item.record = ids[item.key]
+                if is_plain:
+                    creates.setdefault(item.system, []).append(item.record)
+                    continue
             extra = json.dumps({"members": item.members}) if item.members is not None else None
+            # the body of a create is the base of its record row: not kept twice
+            body = None if is_plain else item.body
+            fields = None if is_plain else ",".join(sorted(write.fields)) or None
             rows.append(
                 (item.record, write.mode, write.create_key, item.system, kind, write.ref.id if write.ref else None,
-                 write.if_version, write.action, ",".join(sorted(write.fields)) or None, item.body, extra)
+                 write.if_version, write.action, fields, body, extra)
             )  # fmt: skip
         self.items.sort(key=_RECORD)
         ledger.operations.plan(rows)
+        for system, records in creates.items():
+            ledger.operations.plan_creates(records, system, kind)
 
 
 _ORIGIN = {"ref", "version"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
+from periferia_link.connectors.base import Connector
 from periferia_link.domain import Entity
 from periferia_link.engine._decide import decide
 from periferia_link.engine._detect import raw_digest
+from periferia_link.engine._lookups import load_tables
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Work
 from periferia_link.engine.apply import owned_values
@@ -16,7 +18,7 @@ from periferia_link.errors import ConfigurationError, RejectedError
 __all__ = ["adopt"]
 
 
-def adopt(session: Session, since: date | None) -> None:
+def adopt(session: Session, since: date | None, connectors: Mapping[str, Connector]) -> None:
     """
     Match every source record with the target; link strong hits, list the others.
 
@@ -33,6 +35,9 @@ def adopt(session: Session, since: date | None) -> None:
             else "give the flow match keys"
         )
         raise ConfigurationError(msg, hint=hint)
+    if flow.lookups:
+        tables = load_tables(session, connectors)
+        session.context = session.context.with_tables(tables)
     abilities = session.source.supports(kind)
     done = 0
     for page in session.source.pull(kind):
@@ -45,6 +50,8 @@ def adopt(session: Session, since: date | None) -> None:
         digests = {} if abilities.version_covers_fields else {r.key: raw_digest(r, abilities.volatile) for r in rows}
         work = decide(session, rows, digests, known)
         _only_links(work)
+        if flow.overwrites:
+            work.later.extend(work.linked)  # the first run writes into them
         _compare(session, work)
         work.commit()
         done += len(page.rows)
@@ -63,7 +70,7 @@ def _is_since(session: Session, kind: str, row: object, since: date) -> bool:
 def _only_links(work: Work) -> None:
     """Keep links and questions; what would be created stays unknown, for the first run."""
     created = {item.key for item in work.items}
-    work.counts["unmatched"] = len(created) + len(work.later)
+    work.counts["unmatched"] = len(created) + len(set(work.later) - work.linked.keys())
     work.items.clear()
     work.pending.clear()
     work.later.clear()

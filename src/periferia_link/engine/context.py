@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, tzinfo
 from typing import Any
 
 from periferia_link.domain import Entity, Ref
 from periferia_link.engine.flow import Lookup
 from periferia_link.errors import ConfigurationError, MissingReferenceError
+from periferia_link.ledger import PART
 
 __all__ = ["Context", "MissingLinkError", "Tables"]
 
@@ -54,6 +55,19 @@ class Tables:
             raise MissingReferenceError(msg, hint=f"add it in {lookup.role}; the record is tried again then")
         return found
 
+    def each(self, name: str, key: str) -> tuple[Any, ...]:
+        """
+        Return every entity under *key* of a table that holds several, by id; empty when there is none.
+
+        Raises:
+            ConfigurationError: The table holds one entity a key.
+        """
+        lookup, rows, _ = self._table(name)
+        if not lookup.several:
+            msg = f"the table {name} holds one {lookup.title or lookup.kind} a key"
+            raise ConfigurationError(msg, hint="declare it with several=True, or ask with find()")
+        return tuple(rows.get(key, ()))
+
     def _table(self, name: str) -> tuple[Lookup, Mapping[str, Entity], frozenset[str]]:
         try:
             return self._tables[name]
@@ -76,12 +90,15 @@ class Context:
         today: date,
         tables: Tables | None = None,
         twins: Callable[[Ref], Ref | None] | None = None,
+        elsewhere: Callable[[Ref, str, str], Ref | None] | None = None,
     ) -> None:
         self.zone = zone
         self.today = today
         self._tables = tables or Tables({})
         self._twins = twins or (lambda _ref: None)
+        self._elsewhere = elsewhere or (lambda _ref, _role, _kind: None)
         self._upon: set[str] = set()
+        self._related: list[tuple[str, Ref]] = []
 
     def lookup(self, name: str, key: str) -> Any:
         """
@@ -103,22 +120,68 @@ class Context:
         self._upon.add(f"lookup:{name}:{key}")
         return self._tables.find(name, key)
 
-    def link(self, ref: Ref) -> Ref:
+    def each(self, name: str, key: str) -> tuple[Any, ...]:
+        """
+        Return every entity of table *name* under *key*; the table is declared with ``several=True``.
+
+        Raises:
+            ConfigurationError: The table holds one entity a key.
+        """
+        self._upon.add(f"lookup:{name}:{key}")
+        return self._tables.each(name, key)
+
+    def link(self, ref: Ref, *, once: bool = False) -> Ref:
         """
         Return what *ref* is on the target side.
+
+        Args:
+            ref: A record of the source side.
+
+            once: The answer holds for good: the record is not looked at again when something else is linked to *ref*
+                (its own notes, for example).
 
         Raises:
             MissingReferenceError: It is not there yet; the record waits for it.
         """
-        self._upon.add(f"link:{ref}")
         found = self._twins(ref)
+        if found is None or not once:
+            self._upon.add(f"link:{ref}")
         if found is None:
             msg = f"{ref} is not linked to the target system yet"
             raise MissingLinkError(ref, msg, "run the flow that carries it, or settle it in review")
         return found
 
+    def linked(self, ref: Ref, role: str, kind: str) -> Ref | None:
+        """
+        Return what *ref* is, or was made into, as a *kind* of the system in *role*; ``None`` when nothing, or several.
+
+        Unlike :meth:`link` it asks for any system, not the target of the flow, and nothing waits: the record is looked
+        at again when something is linked to *ref*.
+        """
+        self._upon.add(f"link:{ref._replace(id=ref.id.partition(PART)[0])}")
+        return self._elsewhere(ref, role, kind)
+
+    def with_tables(self, tables: Tables) -> Context:
+        """Return the same context over these tables."""
+        return Context(zone=self.zone, today=self.today, tables=tables, twins=self._twins, elsewhere=self._elsewhere)
+
+    def relate(self, name: str, ref: Ref) -> None:
+        """
+        Note that the record belongs to *ref* although no field of it says so (a ticket to the project of its code).
+
+        The trace walks along it, as it does along the reference fields of an entity.
+        """
+        self._related.append((name, ref))
+
+    @property
+    def related(self) -> Sequence[tuple[str, Ref]]:
+        """What was related since the last :meth:`drain`: (name, ref)."""
+        return self._related
+
     def drain(self) -> set[str]:
         """Return what was asked since the last call; the engine stores it with the record."""
+        if self._related:
+            self._related = []
         asked = self._upon
         if asked:
             self._upon = set()

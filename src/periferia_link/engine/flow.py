@@ -34,7 +34,11 @@ __all__ = [
 
 
 class Skip(NamedTuple):
-    """The record does not belong into the target; ``reason`` is for the report."""
+    """
+    The record does not belong into the target.
+
+    ``reason`` is kept in the ledger (200 characters) and told by ``trace``: a sentence without values of the record.
+    """
 
     reason: str
 
@@ -93,7 +97,8 @@ class Lookup:
     """
     A small table loaded when the run starts: rates, rules, accounts.
 
-    ``key`` returns under which text an entity is found. A row that changes makes every record derived from it be
+    ``key`` returns under which text an entity is found; with ``several``, many entities may stand under one text, and
+    a projection asks for them with :meth:`Context.each`. A row that changes makes every record derived from it be
     looked at again.
     """
 
@@ -101,6 +106,7 @@ class Lookup:
     kind: str
     key: Callable[[Any], str | None]
     title: str = ""
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +150,12 @@ class Flow:
 
         owns: Fields of the target that this flow writes; ``None`` is all that the projection sets.
 
+        creates: Whether a record that matches nothing on the other side is created there. Without it the record is
+            parked until its match appears: such a flow links and never writes a new record.
+
+        overwrites: Whether the owned fields are also written into a record that was just recognised on the other
+            side. Without it they stay as they are there until the source changes them.
+
         keeps: Owned fields that are given when a record is created and never changed afterwards: keys that people
             chose there.
 
@@ -156,6 +168,8 @@ class Flow:
         starts: First day whose records count; mandatory for flows that post money.
 
         dated: Which date of an entity ``starts`` is compared with.
+
+        daily: Whether the result depends on the day: the first run of a day looks at every record again.
 
         relation: ``same`` when both records are one thing; otherwise the word of the trace (``made from``).
 
@@ -175,6 +189,8 @@ class Flow:
     contribute: Callable[[Any, Context], Contribution | Skip | Wait | Ask] | None = None
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     match: tuple[MatchKey, ...] = ()
+    creates: bool = True
+    overwrites: bool = False
     owns: frozenset[str] | None = None
     keeps: frozenset[str] = frozenset()
     on_conflict: Literal["source", "target", "review"] = "source"
@@ -183,6 +199,7 @@ class Flow:
     starts: date | None = None
     dated: Callable[[Any], date | None] | None = None
     posts_money: bool = False
+    daily: bool = False
     relation: str = "same"
     route: Callable[[Any], str] | None = None
     apart: Callable[[Any, Ref], Entity] | None = None
@@ -196,6 +213,9 @@ class Flow:
         if self.starts is not None and self.dated is None:
             msg = f"flow {self.name} has a start date and does not say which date of a record counts"
             raise ConfigurationError(msg, hint="give dated=lambda entity: entity.worked_on, for example")
+        if not self.creates and not self.match:
+            msg = f"flow {self.name} creates nothing and has nothing to match by"
+            raise ConfigurationError(msg, hint="give match=(MatchKey(...),)")
         if self.on_delete == "adjust" and self.contribute is None:
             msg = f"flow {self.name}: on_delete='adjust' is for grouped flows"
             raise ConfigurationError(msg, hint="use 'ignore' or 'delete'")

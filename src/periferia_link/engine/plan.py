@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 import os
 from collections.abc import Mapping
@@ -12,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from periferia_link.domain import KINDS
-from periferia_link.engine.report import FlowReport, RunReport
+from periferia_link.engine.report import FlowReport, RunReport, html_table
 from periferia_link.errors import ConfigurationError
 
 __all__ = ["Change", "Plan", "digest"]
+
+_ROWS = 200  # of a plan in a notebook
 
 
 def digest(words: tuple[str, ...], body: bytes | None) -> str:
@@ -43,13 +44,16 @@ class Change:
     digest: str
 
     def __str__(self) -> str:
-        where = f"{self.system} {self.kind} {self.target or 'new'}"
+        return f"{self.mode} {self.system} {self.kind} {self.target or 'new'} ({self.shown})"
+
+    @property
+    def shown(self) -> str:
+        """The fields with before and after; personal data stays out."""
         personal = KINDS[self.kind].personal_fields if self.kind in KINDS else frozenset()
-        shown = ", ".join(
+        return ", ".join(
             f"{name}: {'…' if name in personal else _step(before, after)}"
             for name, (before, after) in self.fields.items()
         )
-        return f"{self.mode} {where} ({shown})"
 
 
 def _step(before: Any, after: Any) -> str:
@@ -136,9 +140,17 @@ class Plan:
                 lines.append(f"  … and {len(changes) - 20} more")
         return "\n".join(lines)
 
+    def _repr_pretty_(self, printer: Any, cycle: object) -> None:
+        del cycle  # it holds no other of its kind
+        printer.text(str(self))
+
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(c.flow)}</td><td>{c.mode}</td><td>{html.escape(str(c))}</td></tr>"
-            for c in self.changes[:200]
-        )
-        return f"<table><thead><tr><th>flow</th><th>mode</th><th>change</th></tr></thead><tbody>{rows}</tbody></table>"
+        if not self.changes:
+            return "<p>nothing to do: both sides agree</p>"
+        rows = [
+            (change.flow, change.mode, f"{change.system} {change.kind} {change.target or 'new'}", change.shown)
+            for change in self.changes[:_ROWS]
+        ]
+        more = len(self.changes) - len(rows)
+        rest = f"<p>… and {more} more</p>" if more else ""
+        return html_table(("flow", "what", "record", "fields"), rows) + rest

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-__all__ = ["COUNTS", "FlowReport", "Progress", "RunReport"]
+__all__ = ["COUNTS", "FlowReport", "Progress", "RunReport", "html_table"]
 
 COUNTS = ("created", "updated", "deleted", "unchanged", "adopted", "parked", "review")
 _MORE = ("unmatched", "different", "waiting", "skipped", "refused", "actions")
@@ -104,7 +104,23 @@ class RunReport:
         notes = [f"  {name}: {note}" for name, report in self.flows.items() for note in report.notes]
         return "\n".join(lines + notes)
 
+    def _repr_pretty_(self, printer: Any, cycle: object) -> None:
+        del cycle  # it holds no other of its kind
+        printer.text(str(self))
+
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{label}</th>" for label in ("flow", *COUNTS))
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in self._rows())
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        rows = [[*row, _more(report)] for row, report in zip(self._rows(), self.flows.values(), strict=True)]
+        notes = [f"{name}: {note}" for name, report in self.flows.items() for note in report.notes]
+        listed = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+        return html_table(("flow", *COUNTS, "and"), rows) + (f"<ul>{listed}</ul>" if listed else "")
+
+
+def _more(report: FlowReport) -> str:
+    return ", ".join(f"{report.counts[name]} {name}" for name in _MORE if report.counts[name])
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table for a notebook; every cell is escaped."""
+    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

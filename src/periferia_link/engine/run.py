@@ -176,7 +176,7 @@ class Engine:
 
     def _adopt(self, flow: Flow, since: date | None, cancel: CancelToken) -> FlowReport:
         with self._lock, self._session(flow, self.ledger, cancel) as session:
-            adopt(session, since)
+            adopt(session, since, self._players(flow))
             return session.report
 
     def _plan(self, flows: Flow | Iterable[Flow], cancel: CancelToken) -> Plan:
@@ -239,7 +239,9 @@ class Engine:
         ids = {name: self._identify(name, ledger) for name in sorted({source.name, *targets, *players})}
         report = FlowReport(flow.name)
         today = accounting_date(self._clock.now(), self._zone)
-        context = Context(zone=self._zone, today=today, twins=self._twins(flow, ledger))
+        context = Context(
+            zone=self._zone, today=today, twins=self._twins(flow, ledger), elsewhere=self._elsewhere(ledger)
+        )
         session = Session(
             flow, ledger, self._clock, source, targets, ids[source.name], ids, report, context, self._actor, 0, cancel,
             allowed=allowed, changes=None if changes is None else changes.changes, on_progress=self._progress,
@@ -315,6 +317,14 @@ class Engine:
             return None
 
         return twin
+
+    def _elsewhere(self, ledger: Ledger) -> Callable[[Ref, str, str], Ref | None]:
+        def linked(ref: Ref, role: str, kind: str) -> Ref | None:
+            names = self._roles.get(role) or (role,)
+            found = [one for name in names for one in ledger.links.twin(ref, name, kind)]
+            return found[0] if len(found) == 1 else None
+
+        return linked
 
     def _kinds_of(self, name: str, kind: str) -> list[str]:
         kinds = list(self.systems[name].capabilities)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from periferia_link.domain import Ref
-from periferia_link.ledger._records import PART, in_list
+from periferia_link.ledger._records import PART, in_list, index_targets
 
 __all__ = ["Links"]
 
@@ -42,8 +42,10 @@ class Links:
         return None
 
     def _neighbours(self, ref: Ref) -> list[Ref]:
+        index_targets(self._db)
         forward = self._db.execute(
-            "SELECT r.system, s.target_kind, r.target FROM stream s JOIN record r ON r.stream=s.id AND r.key=?3"
+            # few streams first, then the record by its key: the planner would read every link there is (CROSS says so)
+            "SELECT r.system, s.target_kind, r.target FROM stream s CROSS JOIN record r ON r.stream=s.id AND r.key=?3"
             " WHERE s.system=?1 AND s.kind=?2 AND r.target IS NOT NULL",
             tuple(ref),
         )
@@ -60,6 +62,12 @@ class Links:
     def edges(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
         """Note (from, to, relation, flow); refs as text. A repeated edge changes nothing."""
         self._db.executemany("INSERT INTO edge VALUES (?,?,?,?) ON CONFLICT (a, b, relation) DO NOTHING", rows)
+
+    def forget_references(self, sources: Iterable[str], flow: str = "") -> None:
+        """Forget what records pointed at, before what they point at now is noted: by their fields and for *flow*."""
+        self._db.executemany(
+            "DELETE FROM edge WHERE a=? AND (flow IS NULL OR flow=?)", [(source, flow) for source in sources]
+        )
 
     def edges_of(self, ref: Ref) -> list[tuple[Ref, str, Ref]]:
         """Return the edges that touch *ref*, in both directions: (from, relation, to)."""

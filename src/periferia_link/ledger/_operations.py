@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from periferia_link.errors import LedgerError
 from periferia_link.ledger._records import in_list
 from periferia_link.ledger.protocol import AMBIGUOUS, HELD, PLANNED, Operation
 
@@ -15,13 +16,12 @@ _COLUMNS = (
     "o.record, r.stream, r.key, o.mode, o.create_key, o.system, o.kind, o.target, o.if_version, o.action, o.fields,"
     " o.body, o.extra, o.state, o.not_before, o.attempt, o.note"
 )
-_PLAIN = 5
 _EVERY = (PLANNED, AMBIGUOUS, HELD)
 
 
 class Operations:
     """
-    Rows of ``operation`` and ``request``.
+    The view ``operation`` (rows of ``operation_row``, and the new records that ``creates`` covers) and ``request``.
 
     CROSS JOIN fixes the order of the tables: without statistics SQLite walks all records to find the few open ones.
     """
@@ -33,21 +33,53 @@ class Operations:
         """
         Write (record, mode, create_key, system, kind, target, if_version, action, fields, body, extra).
 
-        A plain create is (record, mode, create_key, system, kind): its body is the base of its record.
+        A create without a body has it as the base of its record.
 
-        A second open operation on one record or one target row is refused by the table itself: callers look before,
-        the keys are the proof.
+        A second open operation on one record or one target row is refused: callers look before, the keys are the proof.
+
+        Raises:
+            LedgerError: One of the records, or targets, has an open operation.
         """
-        plain: list[tuple[Any, ...]] = []
-        full: list[tuple[Any, ...]] = []
-        for row in rows:
-            (plain if len(row) == _PLAIN else full).append(row)
-        self._db.executemany("INSERT INTO operation (record, mode, create_key, system, kind) VALUES (?,?,?,?,?)", plain)
+        rows = list(rows)
+        for first, last in self._db.execute("SELECT first, last FROM creates"):
+            if any(first <= row[0] <= last for row in rows):
+                msg = "a record whose creation is planned cannot be planned again"
+                raise LedgerError(
+                    msg, hint="this is a defect of the library; please report it with the flow's definition"
+                )
         self._db.executemany(
-            "INSERT INTO operation (record, mode, create_key, system, kind, target, if_version, action, fields, body,"
-            " extra) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            full,
+            "INSERT INTO operation_row (record, mode, create_key, system, kind, target, if_version, action, fields,"
+            " body, extra) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            rows,
         )
+
+    def plan_creates(self, records: Sequence[int], system: str, kind: str) -> None:
+        """Plan the creation of new records, whose rows hold the create key and, as base, the body."""
+        for first, last in _spans(records):
+            self._db.execute("INSERT INTO creates VALUES (?,?,?,?)", (first, last, system, kind))
+
+    def _unfold(self, spans: Iterable[tuple[int, int]]) -> None:
+        """Turn planned creates within *spans* into operations of their own, and leave the rest as it is."""
+        for first, last in spans:
+            self._db.execute(
+                "INSERT INTO operation_row (record, mode, create_key, system, kind)"
+                " SELECT record, mode, create_key, system, kind FROM operation WHERE record BETWEEN ? AND ?"
+                " AND record NOT IN (SELECT record FROM operation_row WHERE record BETWEEN ? AND ?)",
+                (first, last, first, last),
+            )
+            self._cut(first, last)
+
+    def _cut(self, first: int, last: int) -> None:
+        """Take the records from *first* to *last* out of the planned creates."""
+        touched = self._db.execute(
+            "SELECT first, last, system, kind FROM creates WHERE first<=? AND last>=?", (last, first)
+        ).fetchall()
+        for begin, end, system, kind in touched:
+            self._db.execute("DELETE FROM creates WHERE first=?", (begin,))
+            left = [(begin, first - 1), (last + 1, end)]
+            self._db.executemany(
+                "INSERT INTO creates VALUES (?,?,?,?)", [(low, high, system, kind) for low, high in left if low <= high]
+            )
 
     def intent(
         self, records: Sequence[int], *, run: int, stream: int, sent_at: float, deadline: float, epoch: int
@@ -74,12 +106,16 @@ class Operations:
 
     def close(self, records: Iterable[int]) -> None:
         """Remove operations whose outcome is recorded: body erased, hashes and ids stay elsewhere."""
-        self._db.executemany("DELETE FROM operation WHERE record BETWEEN ? AND ?", _spans(list(records)))
+        spans = _spans(list(records))
+        self._db.executemany("DELETE FROM operation_row WHERE record BETWEEN ? AND ?", spans)
+        for first, last in spans:
+            self._cut(first, last)
 
-    def reopen(self, rows: Iterable[tuple[int, int, float | None, int, str | None]]) -> None:
+    def reopen(self, rows: Sequence[tuple[int, int, float | None, int, str | None]]) -> None:
         """Set (state, not_before, attempt, note) by (record, state, not_before, attempt, note)."""
+        self._unfold(_spans([row[0] for row in rows]))
         self._db.executemany(
-            "UPDATE operation SET state=?, not_before=?, attempt=?, note=? WHERE record=?",
+            "UPDATE operation_row SET state=?, not_before=?, attempt=?, note=? WHERE record=?",
             [(state, not_before, attempt, note, record) for record, state, not_before, attempt, note in rows],
         )
 
@@ -115,7 +151,7 @@ class Operations:
         if not targets:
             return set()
         rows = self._db.execute(
-            f"SELECT target FROM operation WHERE system=? AND kind=? AND target IN ({in_list(len(targets))})",  # noqa: S608
+            f"SELECT target FROM operation_row WHERE system=? AND kind=? AND target IN ({in_list(len(targets))})",  # noqa: S608
             (system, kind, *targets),
         )
         return {row[0] for row in rows}

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from periferia_link.errors import LedgerBusyError, LedgerCorruptError, LedgerError, WrongSystemError
+from periferia_link.ledger._by_hand import ByHand
+from periferia_link.ledger._care import Care
 from periferia_link.ledger._desk import Desk, Leases
 from periferia_link.ledger._links import Links
 from periferia_link.ledger._operations import Operations
 from periferia_link.ledger._records import Records
 from periferia_link.ledger._schema import prepare
+from periferia_link.ledger._trail import Trail
 from periferia_link.ledger.protocol import OnIo, Parked, Review
 
 __all__ = ["SqliteLedger"]
@@ -104,6 +107,9 @@ class SqliteLedger:
         self.links = Links(connection)
         self.desk = Desk(connection)
         self.leases = Leases(connection)
+        self.trail = Trail(connection)
+        self.care = Care(connection, path)
+        self.by_hand = ByHand(connection, self.transaction)
 
     @classmethod
     def open(
@@ -307,6 +313,6 @@ class SqliteLedger:
                 copy.close()
 
     def verify(self) -> list[str]:
-        """Return what is wrong with the file: an empty list is a healthy ledger."""
+        """Return what is wrong with the file and with what it says: an empty list is a healthy ledger."""
         with _typed(self._path):
-            return [row[0] for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            return self.care.problems()

@@ -206,6 +206,12 @@ class TestDelta:
             here.run(DELETE)
             assert ["Cliente 0", "Cliente 2", "Vivo"] == names(here.erp)
 
+    def test_of_a_record_that_is_listed_for_the_first_time(self):
+        """The same contradiction about a record that nobody knew: it is asked for, and the page goes on."""
+        with over() as here:
+            here.crm.pages = lambda kind, since, pages: [page._replace(deleted=["c001"]) for page in pages]
+            assert (3, 0) == ((report := here.run(DELETE)).created, report.parked)
+
     def test_twice(self):
         """Pages may repeat a deletion."""
         with over() as here:

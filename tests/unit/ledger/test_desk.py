@@ -19,7 +19,7 @@ def stream(ledger):
     """A stream of clients."""
     number = ledger.stream("clients", "source")
     with ledger.transaction():
-        ledger.records.add([(number, key, "1", None, 0, None, None, None, None) for key in "abc"])
+        ledger.records.add([(number, key, "1", None, 0, None, None, None, None, None) for key in "abc"])
     return number
 
 

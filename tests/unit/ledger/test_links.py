@@ -20,7 +20,9 @@ def link(ledger, flow, pairs, *, kinds=("Client", "Client"), systems=("crm", "er
     stream = ledger.stream(flow, "source")
     ledger.describe(stream, system=systems[0], kind=kinds[0], target_kind=kinds[1], relation=relation)
     with ledger.transaction():
-        rows = [(stream, key, "1", None, 0, systems[1], target, None, b"{}") for key, target in sorted(pairs.items())]
+        rows = [
+            (stream, key, "1", None, 0, systems[1], target, None, b"{}", None) for key, target in sorted(pairs.items())
+        ]
         ledger.records.add(rows)
     return stream
 

@@ -11,10 +11,11 @@ from periferia_link.ledger import SqliteLedger
 from periferia_link.ledger.protocol import AMBIGUOUS, HELD, PLANNED
 
 
-@pytest.fixture
-def ledger():
-    """A ledger that forgets everything."""
+@pytest.fixture(params=["each", "together"])
+def ledger(request):
+    """A ledger that forgets everything; creates are planned each by itself, or a page of them together."""
     with SqliteLedger.open(":memory:") as one:
+        one.plans = request.param
         yield one
 
 
@@ -22,7 +23,11 @@ def records(ledger, *keys, flow="f"):
     """Make records; return their stream and their numbers."""
     stream = ledger.stream(flow, "source")
     with ledger.transaction():
-        rows = [(stream, key, "1", None, 0, None, None, None, b"{}") for key in sorted(keys)]
+        next_one = ledger._db.execute("SELECT coalesce(max(id), 0) + 1 FROM record").fetchone()[0]
+        rows = [
+            (stream, key, "1", None, 0, None, None, None, b"{}", f"key-{number}")
+            for number, key in enumerate(sorted(keys), next_one)
+        ]
         first = ledger.records.add(rows) if rows else 0
     return stream, list(range(first, first + len(keys)))
 
@@ -31,8 +36,16 @@ def planned(ledger, *keys, flow="f"):
     """Plan a create for each key."""
     stream, numbers = records(ledger, *keys, flow=flow)
     with ledger.transaction():
-        ledger.operations.plan([(number, "create", f"key-{number}", "erp", "Client") for number in numbers])
+        if getattr(ledger, "plans", "together") == "each":
+            ledger.operations.plan([create(number) for number in numbers])
+        else:
+            ledger.operations.plan_creates(numbers, "erp", "Client")
     return stream, numbers
+
+
+def create(number, key=None):
+    """The row of a planned create."""
+    return (number, "create", key or f"key-{number}", "erp", "Client", None, None, None, None, None, None)
 
 
 def intend(ledger, stream, numbers, deadline=30.0):
@@ -78,7 +91,7 @@ class TestPlan:
         """A second one is refused by the table itself."""
         _, [number] = planned(ledger, "a")
         with pytest.raises(LedgerError), ledger.transaction():
-            ledger.operations.plan([(number, "create", "other", "erp", "Client")])
+            ledger.operations.plan([create(number, "other")])
 
     def test_one_a_target(self, ledger):
         """Over all flows."""
@@ -185,7 +198,7 @@ class TestOutcome:
         stream, numbers = planned(ledger, "a")
         with ledger.transaction():
             ledger.operations.close(numbers)
-            ledger.operations.plan([(numbers[0], "create", "k", "erp", "Client")])
+            ledger.operations.plan([create(numbers[0], "k")])
         assert ["a"] == [op.key for op in ledger.operations.open(stream)]
 
     @pytest.mark.parametrize("state", [AMBIGUOUS, HELD])

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from periferia_link.domain import Ref
 from periferia_link.errors import LedgerBusyError, LedgerCorruptError, LedgerError, LedgerVersionError
 from periferia_link.ledger import SqliteLedger, _schema
 
@@ -62,7 +63,7 @@ class TestNew:
             for query in (
                 "SELECT 1 FROM record WHERE stream=1 AND key='a'",
                 "SELECT key FROM record WHERE dirty AND stream=1 AND key>'' ORDER BY key LIMIT 5",
-                "SELECT key FROM record WHERE target='x'",
+                "SELECT key FROM record WHERE target='x' AND state=5",
                 "SELECT grp FROM member WHERE stream=1 AND key='a'",
                 "SELECT stream, key FROM depends WHERE upon='x'",
                 "SELECT a FROM edge WHERE b='x'",
@@ -71,6 +72,14 @@ class TestNew:
             ):
                 steps = [row[3] for row in ledger._db.execute(f"EXPLAIN QUERY PLAN {query}")]
                 assert [] == [step for step in steps if step.startswith("SCAN")], query
+
+    def test_targets_are_indexed_when_somebody_asks(self, path):
+        """A load that never asks what a target was made from does not pay for the answer."""
+        query = "EXPLAIN QUERY PLAN SELECT key FROM record WHERE target='x'"
+        with SqliteLedger.open(path) as ledger:
+            assert ledger._db.execute(query).fetchone()[3].startswith("SCAN")
+            ledger.links.twin(Ref("erp", "Client", "1"), "crm", "Client")
+            assert ledger._db.execute(query).fetchone()[3].startswith("SEARCH")
 
 
 class TestOthers:
@@ -147,6 +156,22 @@ class TestVersions:
                 SqliteLedger.open(path)
         with SqliteLedger.open(path) as ledger:
             assert [] == ledger._db.execute("SELECT name FROM sqlite_master WHERE name='extra'").fetchall()
+
+    @pytest.mark.parametrize("after", ["BEGIN EXCLUSIVE", "COMMIT"])
+    def test_interrupted(self, path, after):
+        """Ctrl-C inside ends the transaction; after the commit there is none to end."""
+
+        class Interrupted(sqlite3.Connection):
+            def execute(self, sql, *parameters):
+                found = super().execute(sql, *parameters)
+                if sql == after:
+                    raise KeyboardInterrupt
+                return found
+
+        with closing(sqlite3.connect(path, isolation_level=None, factory=Interrupted)) as db:
+            with pytest.raises(KeyboardInterrupt):
+                prepare(db)
+        SqliteLedger.open(path).close()
 
     def test_migrated_by_somebody_else(self, path, monkeypatch):
         """While another process migrates, this one says so and leaves."""
