@@ -512,7 +512,10 @@ class TestRefusals:
                 crm("[systems.crm.credential]"),
                 r"\[systems.crm.credential\] kind: is missing → known are api-key, client",
             ),
-            (crm(credential=['kind = "oauth"']), "kind: unknown kind of credential → known are api-key, client-secret"),
+            (
+                crm(credential=['kind = "oauth"']),
+                "kind: unknown kind of credential → known are api-key, client-certificate, client-secret",
+            ),
             (crm(credential=["kind = [1]"]), "kind: unknown kind of credential"),
             (crm(credential=['kind = "login"', 'user = "x"']), r"user: unknown key → did you mean username\?"),
             (crm(credential=['kind = "login"', 'username = "x"']), r"password: is missing → password is a reference"),

@@ -34,17 +34,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import Field
 
+from periferia_link.errors import ConfigurationError
 from periferia_link.settings._secrets import References, Secret
 from periferia_link.settings._sections import Ceilings, Company, FlowSettings, LedgerSettings, Plugins
 from periferia_link.settings._systems import (
     ApiKeySettings,
+    ClientCertificateSettings,
     ClientSecretSettings,
     Credential,
     LoginSettings,
@@ -62,6 +64,7 @@ else:
 __all__ = [
     "ApiKeySettings",
     "Ceilings",
+    "ClientCertificateSettings",
     "ClientSecretSettings",
     "Company",
     "Credential",
@@ -73,11 +76,13 @@ __all__ = [
     "Settings",
     "StaticTokenSettings",
     "SystemSettings",
+    "parse_toml",
 ]
 
 _SectionT = TypeVar("_SectionT", bound=Section)
 
 _MAX_BYTES = 1024 * 1024
+_RULES = ("sla", "priority", "detractors", "delivery", "readiness")  # tables that flows read themselves
 
 
 class Settings(Section):
@@ -88,6 +93,11 @@ class Settings(Section):
     systems: Mapping[str, SystemSettings] = Field(default_factory=dict)
     flows: Mapping[str, FlowSettings] = Field(default_factory=dict)
     plugins: Plugins = Field(default_factory=Plugins)
+    sla: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.sla.read_sla")
+    priority: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.sla.read_priority")
+    detractors: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
+    delivery: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
+    readiness: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
 
     @classmethod
     def load(
@@ -96,6 +106,8 @@ class Settings(Section):
         *,
         environ: Mapping[str, str] = os.environ,
         resolvers: Mapping[str, Callable[[str], str]] | None = None,
+        with_systems: bool = True,
+        on_broken: Callable[[str, ConfigurationError], None] | None = None,
     ) -> Settings:
         """
         Read a file and resolve its references; relative paths in it are relative to the file.
@@ -107,6 +119,11 @@ class Settings(Section):
 
             resolvers: Your own kinds of reference: ``{"VAULT": read_from_vault}`` understands ``${VAULT:some/path}``.
 
+            with_systems: Without them no secret is looked up: enough for whoever only asks the ledger.
+
+            on_broken: Called with the name of a system and what is wrong with its tables, such as a secret that is not
+                there; that system is left out then. Without it the first mistake is raised.
+
         Raises:
             ConfigurationError: Anything is wrong with it; the message says where, the hint what to do.
             MissingDependencyError: A ``${KEYRING:…}`` without the package that reads it.
@@ -117,13 +134,16 @@ class Settings(Section):
         place.check_known(table, cls.model_fields, what="table")
         references = References(environ, path.absolute().parent, resolvers or {})
         systems, flows = (place.subtable(table, key) for key in ("systems", "flows"))
+        if not with_systems:
+            systems = {}
         ledger = _read(LedgerSettings, table, "ledger", place, references)
         return cls(
             company=_read(Company, table, "company", place, references),
             ledger=ledger.model_copy(update={"path": references.folder / ledger.path}),
-            systems={name: _read_system(systems, name, place.at("systems"), references) for name in systems},
+            systems=dict(_read_systems(systems, place.at("systems"), references, on_broken)),
             flows={name: _read_flow(flows, name, place.at("flows"), references) for name in flows},
             plugins=_read(Plugins, table, "plugins", place, references),
+            **{key: references.plain(place.subtable(table, key), place.at(key)) for key in _RULES},
         )
 
     @property
@@ -134,6 +154,21 @@ class Settings(Section):
             for role in system.roles or (name,):
                 found[role] = (*found.get(role, ()), name)
         return found
+
+
+def parse_toml(text: str, *, where: str) -> dict[str, Any]:
+    """
+    Read TOML that is no configuration (a profile); numbers with a point become exact decimals.
+
+    Raises:
+        ConfigurationError: It is none; the message says line and column, not content.
+    """
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError) as exc:
+        why = str(exc)
+    msg = f"{where} is not TOML: {why}"
+    raise ConfigurationError(msg, hint="texts need quotes, tables look like [kinds.Ticket]")
 
 
 def _parsed(path: Path, place: Place) -> dict[str, Any]:
@@ -147,7 +182,10 @@ def _parsed(path: Path, place: Place) -> dict[str, Any]:
         else:
             table = tomllib.loads(raw.decode("utf-8-sig"), parse_float=Decimal)
     except OSError as exc:
-        why, hint = f"cannot be read ({exc.strerror or 'no file'})", f"is this the right path: {path}?"
+        why, hint = (
+            f"cannot be read ({exc.strerror or 'no file'})",
+            f"is this the right path: {path}? 'periferia-link init' writes one",
+        )
     except UnicodeDecodeError as exc:
         why, hint = f"is not UTF-8 at byte {exc.start}", "save it as UTF-8"
     except (ValueError, RecursionError) as exc:
@@ -161,6 +199,21 @@ def _parsed(path: Path, place: Place) -> dict[str, Any]:
 def _read(model: type[_SectionT], table: dict[str, Any], key: str, place: Place, references: References) -> _SectionT:
     inner = place.at(key)
     return read_section(model, references.plain(place.subtable(table, key), inner), inner)
+
+
+def _read_systems(
+    systems: dict[str, Any],
+    place: Place,
+    references: References,
+    on_broken: Callable[[str, ConfigurationError], None] | None,
+) -> Iterator[tuple[str, SystemSettings]]:
+    for name in systems:
+        try:
+            yield name, _read_system(systems, name, place, references)
+        except ConfigurationError as exc:  # noqa: PERF203 - one mistake does not hide the others
+            if on_broken is None:
+                raise
+            on_broken(name, exc)
 
 
 def _read_system(systems: dict[str, Any], name: str, place: Place, references: References) -> SystemSettings:

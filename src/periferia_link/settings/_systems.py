@@ -15,6 +15,7 @@ from periferia_link.settings._tables import Place, Section, read_section
 
 __all__ = [
     "ApiKeySettings",
+    "ClientCertificateSettings",
     "ClientSecretSettings",
     "Credential",
     "LoginSettings",
@@ -34,6 +35,22 @@ class ClientSecretSettings(Section):
     tenant_id: str = Field(min_length=1, description="the directory (tenant) id of the app registration")
     client_id: str = Field(min_length=1, description="the application (client) id of the app registration")
     client_secret: SecretStr = Field(description='a reference, as "${ENV:CRM_SECRET}"')
+    authority: str = Field(
+        default="https://login.microsoftonline.com", description="the address of the sign-in service, https://…"
+    )
+
+
+class ClientCertificateSettings(Section):
+    """An app registration of Entra ID with a certificate; ``certificate`` is a file, or a reference to PEM text."""
+
+    kind: Literal["client-certificate"] = "client-certificate"
+    tenant_id: str = Field(min_length=1, description="the directory (tenant) id of the app registration")
+    client_id: str = Field(min_length=1, description="the application (client) id of the app registration")
+    certificate: str = Field(
+        min_length=1, repr=False, description="a file with the certificate, PEM or .pfx, relative to this one"
+    )
+    private_key: SecretStr | None = Field(default=None, description='a reference to PEM text, as "${FILE:app.key}"')
+    passphrase: SecretStr | None = Field(default=None, description='a reference, as "${ENV:CRM_PASSPHRASE}"')
     authority: str = Field(
         default="https://login.microsoftonline.com", description="the address of the sign-in service, https://…"
     )
@@ -64,7 +81,12 @@ class ApiKeySettings(Section):
 
 
 class _EnvironmentSettings(Section):
-    """An app registration in the variables that Azure tools use; it becomes :class:`ClientSecretSettings`."""
+    """
+    An app registration in the variables that Azure tools use.
+
+    It becomes :class:`ClientSecretSettings`, or :class:`ClientCertificateSettings` where the variables name a
+    certificate and no secret.
+    """
 
     kind: Literal["environment"] = "environment"
     prefix: str = Field(
@@ -72,11 +94,14 @@ class _EnvironmentSettings(Section):
     )
 
 
-Credential: TypeAlias = ClientSecretSettings | StaticTokenSettings | LoginSettings | ApiKeySettings
+Credential: TypeAlias = (
+    ClientSecretSettings | ClientCertificateSettings | StaticTokenSettings | LoginSettings | ApiKeySettings
+)
 """How to sign in to a system; ``kind`` tells which one."""
 
 _CREDENTIALS: dict[str, type[Section]] = {
     "api-key": ApiKeySettings,
+    "client-certificate": ClientCertificateSettings,
     "client-secret": ClientSecretSettings,
     "environment": _EnvironmentSettings,
     "login": LoginSettings,
@@ -139,7 +164,7 @@ def read_system(name: str, table: Mapping[str, Any], place: Place, references: R
     nested = {key: place.subtable(table, key) for key in ("credential", "fields", "options")}
     flat = references.plain({key: value for key, value in table.items() if key not in nested}, place)
     if "ca_file" in flat:
-        flat["ca_file"] = _existing(flat["ca_file"], place, references.folder)
+        flat["ca_file"] = _existing(flat["ca_file"], place, references.folder, key="ca_file")
     flat["name"] = name
     flat["fields"] = nested["fields"]
     flat["options"] = _options(nested["options"], place.at("options"), references)
@@ -148,12 +173,15 @@ def read_system(name: str, table: Mapping[str, Any], place: Place, references: R
     return read_section(SystemSettings, flat, place)
 
 
-def _existing(value: Any, place: Place, folder: Path) -> Any:
+_FILES = {"ca_file": "give the certificates of your authority, PEM", "certificate": "give a file, PEM or .pfx"}
+
+
+def _existing(value: Any, place: Place, folder: Path, *, key: str) -> Any:
     if not isinstance(value, str):
         return value
     path = folder / value
     if not path.is_file():
-        place.refuse("ca_file", f"there is no file {value}", hint="give the certificates of your authority, PEM")
+        place.refuse(key, f"there is no file {value}", hint=_FILES[key])
     return str(path)
 
 
@@ -166,21 +194,27 @@ def _read_credential(table: dict[str, Any], place: Place, references: References
     place.check_known(table, model.model_fields)
     values = {
         key: references.secret(value, place, key)
-        if model.model_fields[key].annotation is SecretStr
+        if model.model_fields[key].annotation in (SecretStr, SecretStr | None)
         else references.plain(value, place, key)
         for key, value in table.items()
     }
+    if "-----BEGIN" not in str(values.get("certificate") or "-----BEGIN"):
+        values["certificate"] = _existing(values["certificate"], place, references.folder, key="certificate")
     credential = read_section(model, values, place)
     if not isinstance(credential, _EnvironmentSettings):
         return credential
-    prefix = credential.prefix
-    variables: dict[str, Any] = {
-        "kind": "client-secret",
-        **{key: f"${{ENV:{prefix}_{key.upper()}}}" for key in ("tenant_id", "client_id", "client_secret")},
-    }
-    if f"{prefix}_AUTHORITY_HOST" in references.environ:
-        variables["authority"] = f"${{ENV:{prefix}_AUTHORITY_HOST}}"
-    return _read_credential(variables, place, references)
+    return _read_credential(_variables(credential.prefix, references.environ), place, references)
+
+
+def _variables(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the table that the variables of Azure tools stand for (as EnvironmentCredential of azure-identity)."""
+    wanted = {"tenant_id": "TENANT_ID", "client_id": "CLIENT_ID"}
+    has_secret = f"{prefix}_CLIENT_SECRET" in environ or f"{prefix}_CLIENT_CERTIFICATE_PATH" not in environ
+    kind = "client-secret" if has_secret else "client-certificate"
+    wanted |= {"client_secret": "CLIENT_SECRET"} if has_secret else {"certificate": "CLIENT_CERTIFICATE_PATH"}
+    optional = {"authority": "AUTHORITY_HOST"} | ({} if has_secret else {"passphrase": "CLIENT_CERTIFICATE_PASSWORD"})
+    wanted |= {key: name for key, name in optional.items() if f"{prefix}_{name}" in environ}
+    return {"kind": kind, **{key: f"${{ENV:{prefix}_{name}}}" for key, name in wanted.items()}}
 
 
 def _options(value: Any, place: Place, references: References, key: str = "") -> Any:

@@ -19,7 +19,9 @@ SectionT = TypeVar("SectionT", bound="Section")
 class Section(BaseModel):
     """Base of every table: immutable, without keys that nobody knows; errors never show what was written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

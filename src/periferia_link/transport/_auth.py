@@ -6,14 +6,14 @@ The other credentials are re-exported from ``_credentials``.
 
 from __future__ import annotations
 
+import abc
 import copy
 import re
 import threading
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
-
-from pydantic import SecretStr  # noqa: TC002 - pydantic models hold these
 
 from periferia_link.clock import SystemClock
 from periferia_link.errors import (
@@ -26,13 +26,29 @@ from periferia_link.errors import (
     UnavailableError,
 )
 from periferia_link.transport._answers import checked
+from periferia_link.transport._certificates import Certificate
 from periferia_link.transport._credentials import BasicAuth, BearerAuth, Guarded, HeaderAuth, IssuedToken, StaticToken
-from periferia_link.transport._http import Transport
 from periferia_link.transport._json import NotJsonError, loads
+from periferia_link.transport._transport import Transport
 from periferia_link.typing import AccessToken, Clock, Request, Response, Wire
 
-__all__ = ["BasicAuth", "BearerAuth", "ClientSecret", "HeaderAuth", "IssuedToken", "StaticToken"]
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
+    from periferia_link.settings import SystemSettings
+
+__all__ = [
+    "BasicAuth",
+    "BearerAuth",
+    "ClientCertificate",
+    "ClientSecret",
+    "HeaderAuth",
+    "IssuedToken",
+    "StaticToken",
+    "entra_application",
+]
+
+_PUBLIC_CLOUD = "https://login.microsoftonline.com"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _CODE = re.compile(r"AADSTS(\d+)")
 _MARGIN = 300.0
@@ -43,6 +59,9 @@ _NEXT_STEPS = {
     "7000215": "use the value of the client secret, not its id",
     "7000222": "the client secret expired: make a new one in the app registration",
     "700016": "the application is not known in this tenant: check client_id and tenant_id",
+    "700024": "the assertion is outside its time: set the clock of this machine",
+    "700027": "register this certificate in the app registration, and give the private key that belongs to it",
+    "7000274": "the certificate expired: make a new one and register it in the app registration",
     "90002": "there is no such tenant: check tenant_id",
     "65001": "an administrator has to grant consent to the application",
     "500011": "the scope names no known resource: check the url of the system",
@@ -50,35 +69,13 @@ _NEXT_STEPS = {
 }
 
 
-class ClientSecret(Guarded):
+class _Application(Guarded, abc.ABC):
     """
-    An application that signs in to Microsoft Entra ID with a secret (client credentials).
+    An application that signs in to Microsoft Entra ID (client credentials), whatever it proves itself with.
 
     Making one does no network. Sixteen threads that ask at once cause one token request. A token is renewed five
     minutes before it expires (a tenth of its life, when that is shorter), or when Entra advises it; while the
     authority cannot be reached, the old one is used to its end.
-
-    Args:
-        tenant_id: Directory (tenant) id, or a domain of it.
-
-        client_id: Application id.
-
-        client_secret: Value of the secret.
-
-        authority: Of another cloud, or of an emulator.
-
-        ca_file: Certificates of a private authority, PEM.
-
-        proxy: ``http://[user:password@]host:port``.
-
-        clock: Decides what has expired.
-
-        allow_private: The authority is an emulator on this machine.
-
-        wire: Carries the requests instead of the network.
-
-    Raises:
-        ConfigurationError: The authority is no https address, or the tenant is no tenant.
     """
 
     def __init__(
@@ -86,13 +83,12 @@ class ClientSecret(Guarded):
         *,
         tenant_id: str,
         client_id: str,
-        client_secret: SecretStr,
-        authority: str = "https://login.microsoftonline.com",
-        ca_file: str | None = None,
-        proxy: str | None = None,
-        clock: Clock | None = None,
-        allow_private: bool = False,
-        wire: Wire | None = None,
+        authority: str,
+        ca_file: str | None,
+        proxy: str | None,
+        clock: Clock | None,
+        allow_private: bool,
+        wire: Wire | None,
     ) -> None:
         if not _TENANT.fullmatch(tenant_id) or not authority.lower().startswith("https://"):
             msg = "tenant_id is an id or a domain, and the authority is an https address"
@@ -113,12 +109,15 @@ class ClientSecret(Guarded):
         self._client = _Client(self._transport, self._clock)
         self._tenant_id = tenant_id
         self._client_id = client_id
-        self._client_secret = client_secret
         self._lock = threading.Lock()
         self._app: Any = None
         self._kept: dict[tuple[str, ...], _Kept] = {}
         self._failures = 0
         self._failed: dict[tuple[str, ...], tuple[int, ConnectorError]] = {}
+
+    @abc.abstractmethod
+    def _proof(self) -> Any:
+        """Return what msal calls ``client_credential``."""
 
     def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:  # noqa: ARG002
         """
@@ -172,7 +171,10 @@ class ClientSecret(Guarded):
             return _kept(answer, self._client.advice, asked_at)
         # A new application object: msal remembers a refusal for a minute, also after the secret was corrected.
         self._app = None
-        raise self._client.failure or _refusal(answer)
+        raise self._client.failure or self._refusal(answer)
+
+    def _refusal(self, answer: Mapping[str, Any]) -> ConnectorError:
+        return _refusal(answer)
 
     def _asked(self, scopes: tuple[str, ...]) -> dict[str, Any]:
         """Let msal ask; whatever it raises ends here, because its frames hold the secret."""
@@ -182,7 +184,7 @@ class ClientSecret(Guarded):
 
                 self._app = msal.ConfidentialClientApplication(
                     self._client_id,
-                    client_credential=self._client_secret.get_secret_value(),
+                    client_credential=self._proof(),
                     authority=f"{self._transport.base_url}/{self._tenant_id}",
                     instance_discovery=False,
                     http_client=self._client,
@@ -192,6 +194,186 @@ class ClientSecret(Guarded):
         except Exception as exc:  # noqa: BLE001 - msal raises ValueError, RuntimeError and classes of its own
             return {"error": type(exc).__name__}
         return answer if isinstance(answer, dict) else {}
+
+
+class ClientSecret(_Application):
+    """
+    An application that proves itself with a secret; see :class:`ClientCertificate` for one without.
+
+    Args:
+        tenant_id: Directory (tenant) id, or a domain of it.
+
+        client_id: Application id.
+
+        client_secret: Value of the secret.
+
+        authority: Of another cloud, or of an emulator.
+
+        ca_file: Certificates of a private authority, PEM.
+
+        proxy: ``http://[user:password@]host:port``.
+
+        clock: Decides what has expired.
+
+        allow_private: The authority is an emulator on this machine.
+
+        wire: Carries the requests instead of the network.
+
+    Raises:
+        ConfigurationError: The authority is no https address, or the tenant is no tenant.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        client_id: str,
+        client_secret: SecretStr,
+        authority: str = _PUBLIC_CLOUD,
+        ca_file: str | None = None,
+        proxy: str | None = None,
+        clock: Clock | None = None,
+        allow_private: bool = False,
+        wire: Wire | None = None,
+    ) -> None:
+        self._client_secret = client_secret
+        super().__init__(
+            tenant_id=tenant_id,
+            client_id=client_id,
+            authority=authority,
+            ca_file=ca_file,
+            proxy=proxy,
+            clock=clock,
+            allow_private=allow_private,
+            wire=wire,
+        )
+
+    def _proof(self) -> str:
+        return self._client_secret.get_secret_value()
+
+
+class ClientCertificate(_Application):
+    """
+    An application that proves itself with a certificate: it signs, and no secret ever leaves this machine.
+
+    Files are read again for every token request, so that a renewed certificate is taken without a restart; each
+    request carries an assertion of its own.
+
+    Args:
+        tenant_id: Directory (tenant) id, or a domain of it.
+
+        client_id: Application id.
+
+        certificate: A file in PEM (with the private key in it, or without) or PKCS #12 (``.pfx``), or the PEM text.
+
+        private_key: The private key in PEM, where it does not stand with the certificate.
+
+        passphrase: Of the private key or of the PKCS #12 file.
+
+        authority: Of another cloud, or of an emulator.
+
+        ca_file: Certificates of a private authority, PEM.
+
+        proxy: ``http://[user:password@]host:port``.
+
+        clock: Decides what has expired.
+
+        allow_private: The authority is an emulator on this machine.
+
+        wire: Carries the requests instead of the network.
+
+    Raises:
+        ConfigurationError: The file cannot be read, holds no certificate or no private key, or asks for a passphrase.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        client_id: str,
+        certificate: str | Path,
+        private_key: SecretStr | None = None,
+        passphrase: SecretStr | None = None,
+        authority: str = _PUBLIC_CLOUD,
+        ca_file: str | None = None,
+        proxy: str | None = None,
+        clock: Clock | None = None,
+        allow_private: bool = False,
+        wire: Wire | None = None,
+    ) -> None:
+        self._certificate = Certificate(certificate, private_key=private_key, passphrase=passphrase)
+        self._certificate.for_msal()  # what is wrong with it is said here, not at the first token
+        super().__init__(
+            tenant_id=tenant_id,
+            client_id=client_id,
+            authority=authority,
+            ca_file=ca_file,
+            proxy=proxy,
+            clock=clock,
+            allow_private=allow_private,
+            wire=wire,
+        )
+
+    def _proof(self) -> dict[str, Any]:
+        return self._certificate.for_msal()
+
+    def _asked(self, scopes: tuple[str, ...]) -> dict[str, Any]:
+        self._app = None  # msal would send one assertion for ten minutes; an authority may take each once only
+        return super()._asked(scopes)
+
+    def _refusal(self, answer: Mapping[str, Any]) -> ConnectorError:
+        if str(answer.get("error", ""))[:1].isupper():  # the name of an exception: OAuth errors are small letters
+            msg = "the private key cannot be used: it is damaged, or the passphrase is another one"
+            hint = "check the passphrase, and that the key is an RSA key in PEM"
+            return AuthenticationError(msg, hint=hint, system="entra")
+        return super()._refusal(answer)
+
+
+def entra_application(
+    settings: SystemSettings, *, clock: Clock | None = None, wire: Wire | None = None
+) -> ClientSecret | ClientCertificate | None:
+    """
+    Make the application of Entra ID that the settings of a system describe; None where they describe something else.
+
+    Args:
+        settings: A table ``[systems.NAME]`` with its credential.
+
+        clock: Decides what has expired.
+
+        wire: Carries the requests instead of the network.
+
+    Raises:
+        ConfigurationError: The credential does not fit.
+    """
+    told = settings.credential
+    around: dict[str, Any] = {
+        "ca_file": settings.ca_file,
+        "proxy": settings.proxy,
+        "allow_private": settings.allow_private,
+        "clock": clock,
+        "wire": wire,
+    }
+    from periferia_link.settings import ClientCertificateSettings, ClientSecretSettings  # noqa: PLC0415 - loaded with them
+
+    if isinstance(told, ClientSecretSettings):
+        return ClientSecret(
+            tenant_id=told.tenant_id,
+            client_id=told.client_id,
+            client_secret=told.client_secret,
+            authority=told.authority,
+            **around,
+        )
+    if isinstance(told, ClientCertificateSettings):
+        return ClientCertificate(
+            tenant_id=told.tenant_id,
+            client_id=told.client_id,
+            certificate=told.certificate,
+            private_key=told.private_key,
+            passphrase=told.passphrase,
+            authority=told.authority,
+            **around,
+        )
+    return None
 
 
 class _Kept(NamedTuple):

@@ -10,14 +10,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
-
-from pydantic import SecretStr  # noqa: TC002 - pydantic models hold these
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from periferia_link.errors import AuthenticationError, ConfigurationError, ConnectorError, LinkError, UnavailableError
 from periferia_link.typing import AccessToken, TokenProvider
 
-__all__ = ["BasicAuth", "BearerAuth", "Guarded", "HeaderAuth", "IssuedToken", "StaticToken"]
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+__all__ = ["BasicAuth", "BearerAuth", "Guarded", "HeaderAuth", "IssuedToken", "Secret", "StaticToken"]
 
 _FAR_FUTURE = 253_402_300_799  # the last second of the year 9999
 
@@ -31,6 +32,17 @@ class Guarded:
     def __reduce__(self) -> NoReturn:
         msg = f"a {type(self).__name__} is not pickled: it holds a secret"
         raise ConfigurationError(msg, hint="make it in the process that uses it")
+
+
+class Secret(Guarded):
+    """A secret told as plain text; a ``SecretStr`` does the same, with the library of the models."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """Return it."""
+        return self._text
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -113,7 +125,7 @@ class BasicAuth(Guarded):
         ConfigurationError: The name holds a colon, which ends it.
     """
 
-    def __init__(self, username: str, password: SecretStr) -> None:
+    def __init__(self, username: str, password: SecretStr | Secret) -> None:
         if ":" in username:
             msg = "a user name in basic authentication holds no colon"
             raise ConfigurationError(msg)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -73,6 +72,8 @@ class WireTransport:
         plan_only: Refuse every write.
 
         headers: Sent with every request.
+
+        heard: Told every answer, before anybody judges it: advice on pace, tokens of a session.
     """
 
     def __init__(
@@ -87,7 +88,9 @@ class WireTransport:
         deadline: float,
         plan_only: bool,
         headers: Mapping[str, str],
+        heard: Callable[[Response], None] | None = None,
     ) -> None:
+        self._heard = heard
         self.base_url = site.base_url
         self.system = system
         self.deadline = deadline
@@ -104,8 +107,7 @@ class WireTransport:
             **headers,
         }
         # A clock that somebody moves is there to make a run repeatable.
-        chance = random.Random(None if isinstance(clock, SystemClock) else system)  # noqa: S311
-        self._retry = ReadRetry(clock, chance=chance)
+        self._retry = ReadRetry(clock, seed=None if isinstance(clock, SystemClock) else system)
 
     def url(self, path_or_link: str) -> str:
         """
@@ -234,7 +236,10 @@ class WireTransport:
 
     def _carry(self, ask: Request, used: _Credentials, patience: _Patience) -> Response:
         if patience.left > 0:
-            return self._wire.send(_proven(ask, used), deadline=patience.left)
+            response = self._wire.send(_proven(ask, used), deadline=patience.left)
+            if self._heard is not None:
+                self._heard(response)
+            return response
         msg = "the deadline passed before anything was sent"
         hint = "allow more time"
         raise RequestTimeoutError(msg, hint=hint) if ask.intent == "read" else UnavailableError(msg, hint=hint)

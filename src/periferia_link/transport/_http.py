@@ -1,5 +1,5 @@
 """
-The hardened HTTP client, and the transport that every connector of an HTTP system uses.
+The hardened HTTP client: requests to one origin, once, within a deadline.
 
 The only file that imports the HTTP library: ``httpcore2`` when it is installed, else ``httpcore`` (the engines of
 httpx2 and httpx). The layer above them is left out on purpose: it keeps cookies, re-encodes links, reads proxies from
@@ -12,12 +12,11 @@ import functools
 import logging
 import re
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from periferia_link.clock import SystemClock
 from periferia_link.errors import (
     ConfigurationError,
     ConnectorError,
@@ -26,12 +25,10 @@ from periferia_link.errors import (
     RequestTimeoutError,
     UnavailableError,
 )
-from periferia_link.transport._exchange import Auth, WireTransport
 from periferia_link.transport._inflate import whole_body
 from periferia_link.transport._origin import Site
-from periferia_link.transport._pacing import Gate
 from periferia_link.transport._sockets import DeadlineSocket, Exchange, connected, exchange, is_under_way
-from periferia_link.typing import Clock, Request, Response, Wire
+from periferia_link.typing import Request, Response
 
 if TYPE_CHECKING:
     import httpcore
@@ -41,7 +38,7 @@ else:
     except ImportError:
         import httpcore
 
-__all__ = ["Auth", "HttpWire", "Transport"]
+__all__ = ["HttpWire"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
@@ -53,89 +50,6 @@ _BROKEN_LINE = (
     httpcore.ProxyError,
     TimeoutError,  # the deadline passed before the library was asked
 )
-
-
-class Transport(WireTransport):
-    """
-    Requests to one system: origin pinned, reads retried, writes sent exactly once.
-
-    Args:
-        base_url: Address of the system; the only origin that is ever spoken to.
-
-        system: Instance name, for messages.
-
-        clock: Source of time for pauses; this machine's by default.
-
-        auth: Credentials; none by default.
-
-        gate: Shared by everybody who speaks to the system as the same user; one of its own by default.
-
-        ca_file: Certificates of a private authority, PEM; trusted instead of the public ones.
-
-        proxy: ``http://[user:password@]host:port``; the environment is not read.
-
-        allow_private: The system lives in a private network, or on this machine.
-
-        deadline: Seconds on the line, for all attempts of a read or for one write. Pauses that the system asks for do
-            not count for reads; a write that would have to wait longer than this is not sent.
-
-        max_bytes: Largest answer, unpacked.
-
-        keepalive: Seconds after which an idle connection is not used again (SAP closes it after 5).
-
-        pool: Connections at most.
-
-        plan_only: Refuse every write.
-
-        headers: Sent with every request.
-
-        wire: Carries the requests instead of the network: an emulator in the same process.
-
-    Raises:
-        ConfigurationError: The address, proxy or certificate file cannot be used.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        system: str,
-        clock: Clock | None = None,
-        auth: Auth | None = None,
-        gate: Gate | None = None,
-        ca_file: str | None = None,
-        proxy: str | None = None,
-        allow_private: bool = False,
-        deadline: float = 30.0,
-        max_bytes: int = 64 * 1024 * 1024,
-        keepalive: float = 4.0,
-        pool: int = 16,
-        plan_only: bool = False,
-        headers: Mapping[str, str] | None = None,
-        wire: Wire | None = None,
-    ) -> None:
-        site = Site(base_url, allow_private=allow_private)
-        clock = clock or SystemClock()
-        super().__init__(
-            site,
-            wire
-            or HttpWire(
-                site,
-                ca_file=ca_file,
-                proxy=proxy,
-                allow_private=allow_private,
-                max_bytes=max_bytes,
-                keepalive=keepalive,
-                pool=pool,
-            ),
-            system=system,
-            clock=clock,
-            auth=auth,
-            gate=gate or Gate(clock, parallel=pool),
-            deadline=deadline,
-            plan_only=plan_only,
-            headers=headers or {},
-        )
 
 
 class HttpWire:

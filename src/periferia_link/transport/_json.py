@@ -12,14 +12,15 @@ import functools
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from importlib.util import find_spec
-from typing import Any, NoReturn
+from itertools import chain
+from typing import Any, NoReturn, TypeVar
 
 from periferia_link.errors import ConfigurationError, ContractBrokenError, RecordInvalidError
 
-__all__ = ["MAX_DEPTH", "NotJsonError", "dumps", "loads", "rows_of"]
+__all__ = ["MAX_DEPTH", "Doubtful", "NotJsonError", "claims", "dumps", "loads", "record_of", "remade", "rows_of"]
 
 MAX_DEPTH = 200
 """Arrays and objects inside each other; real answers stay below 20."""
@@ -27,17 +28,82 @@ MAX_DEPTH = 200
 _CONTAINERS = frozenset({dict, list})
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONGEST_NAME = 60  # characters of a name that stands twice
 # 1e999999999 written out would fill the memory.
 _MAX_MAGNITUDE = 400
+
+
+_Record = TypeVar("_Record", bound=Mapping[str, Any])
 
 
 class NotJsonError(ContractBrokenError, ValueError):
     """The bytes are not the JSON that was asked for; also a ``ValueError``, like every parser's."""
 
 
+class Doubtful(dict[str, Any]):
+    """
+    An object that says a name twice, or holds one that does: what it means is anybody's guess.
+
+    Parsers take the last value and say nothing; so does this dictionary. ``twice`` are all values of the names that
+    it says twice itself, ``names`` those names and the ones further inside.
+    """
+
+    twice: Mapping[str, Sequence[Any]]
+    names: tuple[str, ...]
+
+    def but(self, content: Mapping[str, Any]) -> Doubtful:
+        """Return other content that is as doubtful as this one."""
+        made = Doubtful(content)
+        made.twice, made.names = self.twice, self.names
+        return made
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be believed; names and no values."""
+        return f"it says {' and '.join(name[:_LONGEST_NAME] for name in self.names)} twice"
+
+
+def remade(content: dict[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *content*, made of *record*: as doubtful as that is."""
+    return record.but(content) if isinstance(record, Doubtful) else content
+
+
+def record_of(body: bytes | Mapping[str, Any]) -> Any:
+    """
+    Return the record of a row.
+
+    Raises:
+        NotJsonError: The bytes are none.
+        RecordInvalidError: It says a name twice.
+    """
+    record = loads(body, exact=True) if isinstance(body, bytes) else body
+    if type(record) is Doubtful:
+        raise RecordInvalidError(record.reason, hint="look at what stands between this machine and the system")
+    return record
+
+
+def claims(records: Sequence[_Record], key: str) -> Sequence[_Record]:
+    """
+    Return the records of a page; one that says its key twice stands there once for each value.
+
+    Which record it is about nobody knows: each of them is put aside, and none is taken for deleted. What else it says
+    twice is left out: a version that is none makes sure that somebody looks.
+    """
+    if Doubtful not in set(map(type, records)):
+        return records
+    told: list[Any] = []
+    for record in records:
+        if isinstance(record, Doubtful):
+            sure = {name: value for name, value in record.items() if name not in record.twice}
+            told += [record.but(sure | {key: value}) for value in record.twice.get(key, [record.get(key)])]
+        else:
+            told.append(record)
+    return told
+
+
 def loads(body: bytes, *, exact: bool = False) -> Any:
     """
-    Read JSON in UTF-8; a byte order mark is skipped.
+    Read JSON in UTF-8; a byte order mark is skipped. An object inside that says a name twice is :class:`Doubtful`.
 
     Args:
         body: The text.
@@ -46,12 +112,16 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
 
     Raises:
         NotJsonError: It is no JSON, or holds NaN, Infinity, a lone surrogate, a number beyond its type, or more than
-            200 levels.
+            200 levels, or is an object that says a name twice itself.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         value = (_EXACT if exact else _PLAIN)(body)
-        reason = None if _is_shallow(body, value) else f"it is nested deeper than {MAX_DEPTH} levels"
+        names = _names_in(value)
+        reason = None if names is not None else f"it is nested deeper than {MAX_DEPTH} levels"
+        if names is not None and _says_more(body, names):
+            value = _marked(body, exact=exact)
+            reason = value.reason if isinstance(value, Doubtful) and value.twice else None
     except RecursionError:
         reason = f"it is nested deeper than {MAX_DEPTH} levels"
     except _MALFORMED as exc:
@@ -102,6 +172,67 @@ def dumps(value: Any) -> bytes:
     return text.encode()
 
 
+def _names_in(value: Any) -> int | None:
+    """
+    Count the names in all objects; ``None`` when more than 200 levels are nested.
+
+    Brackets in texts prove nothing about depth, so the values themselves are asked.
+    """
+    if type(value) is dict and _CONTAINERS.isdisjoint(map(type, value.values())):
+        return len(value)  # one flat record
+    names, level = 0, [value] if type(value) in _CONTAINERS else []
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return names
+        objects = [node for node in level if type(node) is dict]
+        names += sum(map(len, objects))
+        lists = [node for node in level if type(node) is list]
+        if _CONTAINERS.isdisjoint(map(type, _members(objects, lists))):
+            return names  # the leaves of a page are looked at without a step of ours for each
+        level = [member for member in _members(objects, lists) if type(member) in _CONTAINERS]
+    return None if level else names
+
+
+def _members(objects: Iterable[dict[str, Any]], lists: Iterable[list[Any]]) -> Iterator[Any]:
+    return chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
+
+
+def _says_more(body: bytes, names: int) -> bool:
+    """
+    Whether the text seems to have more names than the objects made of it: then one stands twice somewhere.
+
+    A quote inside a text is escaped, so a bare one before a colon ends a name: one look at the bytes (0.6 µs for 477
+    of them) tells. Whoever writes blanks before the colon is looked at more closely.
+    """
+    found = body.count(b'":')
+    return found != names and found - body.count(b'\\":') != names
+
+
+def _marked(body: bytes, *, exact: bool) -> Any:
+    return json.loads(body.decode(), parse_float=Decimal if exact else _finite, object_pairs_hook=_of_pairs)
+
+
+def _of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    inner = [name for value in made.values() for name in _doubted(value)]
+    if len(made) == len(pairs) and not inner:
+        return made
+    values: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    told = Doubtful(made)
+    told.twice = {name: each for name, each in values.items() if len(each) > 1}
+    told.names = tuple(dict.fromkeys([*told.twice, *inner]))
+    return told
+
+
+def _doubted(value: Any) -> list[str]:
+    """Return the names that stand twice in a value: an object, or a list of whatever."""
+    if isinstance(value, Doubtful):
+        return list(value.names)
+    return [name for each in value for name in _doubted(each)] if isinstance(value, list) else []
+
+
 def _read(body: bytes, parse_float: Callable[[str], Any]) -> Any:
     value = json.loads(body.decode(), parse_float=parse_float, parse_constant=_refuse)
     if _SURROGATE_ESCAPE.search(body):
@@ -137,23 +268,6 @@ if find_spec("msgspec") is not None:
     _PLAIN = msgspec.json.Decoder().decode
     _EXACT = msgspec.json.Decoder(float_hook=Decimal).decode
     _MALFORMED = (ValueError, msgspec.DecodeError)
-
-
-def _is_shallow(body: bytes, value: Any) -> bool:
-    """Whether at most 200 levels are nested; brackets in texts prove nothing, so the values themselves are asked."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return True
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        below: list[Any] = []
-        for node in level:
-            members = node.values() if isinstance(node, dict) else node
-            if not _CONTAINERS.isdisjoint(map(type, members)):
-                below += [member for member in members if type(member) in _CONTAINERS]
-        if not below:
-            return True
-        level = below
-    return False
 
 
 def _write(value: Any, put: Callable[[str], None], depth: int) -> None:

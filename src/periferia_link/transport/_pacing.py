@@ -23,7 +23,7 @@ class Gate:
 
     def __init__(self, clock: Clock, *, parallel: int = 16) -> None:
         self._clock = clock
-        self._parallel = max(1, parallel)
+        self._parallel = self._eased = max(1, parallel)
         self._in_flight = 0
         self._open_at = float("-inf")
         self._changed = threading.Condition()
@@ -58,9 +58,15 @@ class Gate:
         with self._changed:
             self._parallel = max(1, min(self._parallel, parallel))
 
+    def ease(self, parallel: int) -> None:
+        """Use at most that many of the places until somebody says another number: the system is under strain."""
+        with self._changed:
+            self._eased = max(1, parallel)
+            self._changed.notify_all()
+
     def _take_place(self, within: float | None) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._in_flight < self._parallel, within):
+            if not self._changed.wait_for(lambda: self._in_flight < min(self._parallel, self._eased), within):
                 msg = f"{self._parallel} requests are in flight already, nothing was sent"
                 raise UnavailableError(msg, retry_after=0.0)
             self._in_flight += 1

@@ -1,5 +1,5 @@
 """
-When a read is tried again; the only file that imports tenacity.
+When a read is tried again; the only file that imports tenacity, and that at the first failure.
 
 Writes never come here. Three attempts at most, a pause between them that grows and is spread by chance, the pause
 that the system asks for where it does, and a budget: in a full outage retries stop, so they do not double the load.
@@ -8,18 +8,19 @@ that the system asks for where it does, and a budget: in a full outage retries s
 from __future__ import annotations
 
 import logging
-import random
 import re
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, TypeVar
 
 from periferia_link.errors import ThrottledError, TransientError
 from periferia_link.typing import Clock
+
+if TYPE_CHECKING:
+    import random
+
+    import tenacity
 
 __all__ = ["MAX_WAIT", "ReadRetry", "RetryBudget", "retry_after"]
 
@@ -45,6 +46,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), MAX_WAIT)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few systems answer with a date
+
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:
@@ -91,7 +94,9 @@ class ReadRetry:
 
         budget: Shared by every read of a transport.
 
-        chance: Spreads the pauses; seeded in tests.
+        chance: Spreads the pauses; made when it is needed.
+
+        seed: Of a chance that repeats itself.
 
         attempts: How often a read is tried at most.
     """
@@ -102,11 +107,13 @@ class ReadRetry:
         *,
         budget: RetryBudget | None = None,
         chance: random.Random | None = None,
+        seed: str | None = None,
         attempts: int = 3,
     ) -> None:
         self._clock = clock
         self._budget = budget or RetryBudget()
-        self._chance = chance or random.Random()  # noqa: S311 - spreads load, protects nothing
+        self._chance = chance
+        self._seed = seed
         self._attempts = attempts
 
     def call(self, attempt: Callable[[], _T], *, has_time: Callable[[], bool]) -> _T:
@@ -121,6 +128,28 @@ class ReadRetry:
         Raises:
             TransientError: The last one, when no attempt succeeded.
         """
+        try:
+            result = attempt()
+        except TransientError as exc:
+            failure = exc
+        else:
+            self._budget.give()
+            return result
+        # outside the handler: what fails later is not told as a consequence of the first failure
+        result = self._again(failure, attempt, has_time)
+        self._budget.give()
+        return result
+
+    def _again(self, failure: TransientError, attempt: Callable[[], _T], has_time: Callable[[], bool]) -> _T:
+        import tenacity  # noqa: PLC0415 - a program whose requests are answered needs none
+
+        failures = [failure]
+
+        def next_one() -> _T:
+            if failures:
+                raise failures.pop()
+            return attempt()
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=lambda state: not (state.attempt_number < self._attempts and has_time() and self._may_pay(state)),
@@ -129,9 +158,7 @@ class ReadRetry:
             before_sleep=_note,
             reraise=True,
         )
-        result = retrying(attempt)
-        self._budget.give()
-        return result
+        return retrying(next_one)
 
     def _may_pay(self, state: tenacity.RetryCallState) -> bool:
         # Throttling is no outage: the gate already lets nobody through until the system wants to be asked again.
@@ -144,6 +171,10 @@ class ReadRetry:
         if isinstance(failure, TransientError) and failure.retry_after is not None:
             return failure.retry_after
         longest = min(_FIRST_PAUSE * 2 ** (state.attempt_number - 1), _LONGEST_PAUSE)
+        if self._chance is None:
+            import random  # noqa: PLC0415 - see above
+
+            self._chance = random.Random(self._seed)  # noqa: S311 - spreads load, protects nothing
         return self._chance.uniform(longest / 2, longest)
 
 

@@ -14,9 +14,9 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from periferia_link.errors import ConfigurationError
 from periferia_link.transport._origin import is_public
@@ -58,6 +58,7 @@ class Exchange:
         return left
 
 
+_RECORD: Final = 16_384  # bytes of a full record of TLS (RFC 8446, 5.1)
 _current: ContextVar[Exchange | None] = ContextVar("periferia_link_exchange", default=None)
 
 
@@ -102,7 +103,17 @@ class DeadlineSocket:
         received = self._sock.recv(max_bytes)
         if (current := _current.get()) is not None:
             current.is_heard = True
-        return received
+        # one read gives one record of TLS: of a long answer the next ones are mostly there
+        return self._with_more(received, max_bytes) if len(received) == _RECORD else received
+
+    def _with_more(self, received: bytes, max_bytes: int) -> bytes:
+        pieces, left = [received], max_bytes - len(received)
+        self._sock.settimeout(0.0)
+        with suppress(OSError):  # nothing is there yet; or the line broke, which the next read tells
+            while left > 0 and (piece := self._sock.recv(left)):
+                pieces.append(piece)
+                left -= len(piece)
+        return b"".join(pieces)
 
     def write(self, data: bytes) -> None:
         """Send everything."""
@@ -119,9 +130,15 @@ class DeadlineSocket:
         """Return the encrypted socket; what it carries is the request proper."""
         try:
             self._sock.settimeout(_remaining())
-            secured = context.wrap_socket(self._sock, server_hostname=server_hostname)
+            secured = context.wrap_socket(self._sock, server_hostname=server_hostname, do_handshake_on_connect=False)
         except BaseException:
             self._sock.close()
+            raise
+        try:
+            # by ourselves: what wrap_socket makes is lost, and open, when Ctrl-C ends its handshake
+            secured.do_handshake()
+        except BaseException:
+            secured.close()
             raise
         return DeadlineSocket(secured, carries_requests=True)
 
@@ -175,6 +192,9 @@ def connected(host: str, port: int, *, public_only: bool, carries_requests: bool
         except OSError as exc:
             sock.close()
             failure = exc
+        except BaseException:  # Ctrl-C while it connects
+            sock.close()
+            raise
         else:
             return DeadlineSocket(sock, carries_requests=carries_requests)
     raise failure

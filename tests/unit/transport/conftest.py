@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from periferia_link.transport._http import Transport
+from periferia_link.transport._transport import Transport
 
 
 class Line:

@@ -22,8 +22,8 @@ from periferia_link.errors import (
     UnavailableError,
 )
 from periferia_link.transport._auth import BearerAuth, ClientSecret
-from periferia_link.transport._http import Transport
 from periferia_link.transport._json import NotJsonError
+from periferia_link.transport._transport import Transport
 
 TENANT = "11111111-1111-1111-1111-111111111111"
 SCOPE = "https://contoso.example/.default"

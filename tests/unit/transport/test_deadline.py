@@ -12,7 +12,7 @@ import pytest
 
 from periferia_link.clock import SystemClock
 from periferia_link.errors import OutcomeUnknownError, RequestTimeoutError, UnavailableError
-from periferia_link.transport._http import Transport
+from periferia_link.transport._transport import Transport
 
 DEADLINE = 0.4
 GRACE = 1.0

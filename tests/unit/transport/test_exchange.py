@@ -17,8 +17,8 @@ from periferia_link.errors import (
     UnavailableError,
     WriteRefusedError,
 )
-from periferia_link.transport._http import Transport
 from periferia_link.transport._pacing import Gate
+from periferia_link.transport._transport import Transport
 from periferia_link.typing import Response
 
 JSON = (("Content-Type", "application/json"),)

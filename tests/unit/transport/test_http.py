@@ -16,8 +16,9 @@ from periferia_link.errors import (
     OriginError,
     UnavailableError,
 )
-from periferia_link.transport._http import HttpWire, Transport, _trust
+from periferia_link.transport._http import HttpWire, _trust
 from periferia_link.transport._origin import Site
+from periferia_link.transport._transport import Transport
 from periferia_link.typing import Request
 
 SECRETS = {

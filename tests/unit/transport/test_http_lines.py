@@ -15,7 +15,7 @@ from periferia_link.errors import (
     OutcomeUnknownError,
     UnavailableError,
 )
-from periferia_link.transport._http import Transport
+from periferia_link.transport._transport import Transport
 
 
 def broken(*pieces: bytes):

@@ -11,8 +11,8 @@ import pytest
 
 from periferia_link.errors import LinkError
 from periferia_link.transport import _http
-from periferia_link.transport._http import Transport
 from periferia_link.transport._sockets import exchange
+from periferia_link.transport._transport import Transport
 
 CANARY = "c4n4ry~s3cret/+value"
 LIBRARY = _http.httpcore.__name__

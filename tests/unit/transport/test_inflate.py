@@ -9,8 +9,8 @@ import zlib
 import pytest
 
 from periferia_link.errors import ContractBrokenError, OutcomeUnknownError, UnavailableError
-from periferia_link.transport._http import Transport
 from periferia_link.transport._inflate import whole_body
+from periferia_link.transport._transport import Transport
 
 DATA = bytes(range(256)) * 5000
 MEBIBYTE = 1024 * 1024

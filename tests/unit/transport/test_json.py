@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from periferia_link.errors import ConfigurationError, ContractBrokenError, RecordInvalidError
 from periferia_link.transport import _json
-from periferia_link.transport._json import NotJsonError, dumps, loads, rows_of
+from periferia_link.transport._json import Doubtful, NotJsonError, claims, dumps, loads, record_of, remade, rows_of
 
 BAD = {
     "NaN": b"[NaN]",
@@ -108,6 +109,81 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
     max_leaves=20,
 )
+
+
+@pytest.mark.usefixtures("parser")
+class TestNamesThatStandTwice:
+    """Parsers keep the last value and say nothing."""
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            b'{"id":"A","name":"x","id":"B"}',
+            b'{"id" : "A", "name" : "x", "id" : "B"}',
+            b'{"id":"A","name":"\\":","id":"B"}',
+            b'{"i\\u0064":"A","name":"x","id":"B"}',
+            b'{"n":[[{"id":"A","id":"B"}]],"id":"B","name":"x"}',
+        ],
+        ids=["plain", "with blanks", "with quotes", "escaped", "further inside"],
+    )
+    @pytest.mark.parametrize("exact", [False, True])
+    def test_told_by_both_parsers(self, row, exact):
+        """The record that does is marked, its neighbours are not."""
+        whole = b'{"id":"C","text":"\\"a\\": {\\"b\\":1}","n":{"x":1.5}}'
+        (one, other), rest = rows_of(b'{"value":[' + row + b"," + whole + b'],"count":2}', exact=exact)
+        assert (Doubtful, "B", ("id",)) == (type(one), one["id"], one.names)
+        assert dict is type(other)
+        assert {"count": 2} == rest
+        with pytest.raises(RecordInvalidError, match="it says id twice"):
+            record_of(one)
+        assert other is record_of(other)
+
+    def test_a_page_that_does_is_refused(self):
+        """Which of its lists counts nobody knows."""
+        with pytest.raises(NotJsonError, match="says value twice"):
+            rows_of(b'{"value":[],"value":[{"id":1}]}')
+
+    def test_values_are_those_of_the_parser(self):
+        """A closer look changes no value of the others."""
+        page = b'{"value":[{"a":1,"a":2},{"b":1.10,"c":[1,2.5,{"d":null}],"e":"\xc3\xb1"}]}'
+        told = rows_of(page)[0][1]
+        assert {"b": Decimal("1.10"), "c": [1, Decimal("2.5"), {"d": None}], "e": "ñ"} == told
+        assert Decimal is type(told["b"])
+
+    def test_each_key_that_it_claims_is_a_record(self):
+        """All of them are put aside; what else stands twice is left out."""
+        rows, _ = rows_of(b'{"value":[{"id":"A","v":1,"id":"B","v":2,"w":3},{"id":"C"}]}')
+        told = claims(rows, "id")
+        assert [{"id": "A", "w": 3}, {"id": "B", "w": 3}, {"id": "C"}] == told
+        assert [Doubtful, Doubtful, dict] == [type(one) for one in told]
+        assert [{"id": "B", "w": 3}] == claims([told[1]], "id")[:1]
+        assert rows[1:] is not claims(rows, "id")
+        assert (plain := [{"id": "C"}]) is claims(plain, "id")
+
+    def test_what_is_made_of_it_is_no_surer(self):
+        """A copy with something added is as doubtful as the record."""
+        (row,), _ = rows_of(b'{"value":[{"id":"A","id":"B"}]}')
+        assert Doubtful is type(remade({**row, "more": 1}, row))
+        assert dict is type(remade({"id": 1}, {"id": 1}))
+
+    @given(
+        st.recursive(
+            st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+        )
+    )
+    def test_nothing_is_marked_that_is_whole(self, value):
+        """Whatever the texts hold, and however it is written."""
+        for separators in ((",", ":"), (", ", " : ")):
+            read = loads(
+                json.dumps({"value": value}, separators=separators, ensure_ascii=False).encode("utf-8", "replace")
+            )
+            assert "Doubtful" not in str(list(map(type, _inside(read))))
+
+
+def _inside(value):
+    yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _inside(each)
 
 
 class TestWriting:
