@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
-from periferia_link.connectors.dynamics365 import Dynamics365
 from periferia_link.testing.emulators import FaultRule, InProcessWire, ManualClock
 from periferia_link.testing.emulators._json import dump_json, parse_json
 from periferia_link.testing.emulators.dynamics365 import Dynamics365Emulator
 from periferia_link.transport._auth import ClientSecret, StaticToken
 from periferia_link.typing import Request, Response
+
+if TYPE_CHECKING:
+    from periferia_link.connectors.dynamics365 import Dynamics365
 
 BASE = "https://org.crm.dynamics.com"
 API = f"{BASE}/api/data/v9.2"
@@ -111,6 +113,8 @@ class Crm:
         self.connector = self.connect(**options)
 
     def connect(self, **options: Any) -> Dynamics365:
+        from periferia_link.connectors.dynamics365 import Dynamics365
+
         return Dynamics365(BASE, **{"credential": self.credential, "clock": self.clock, "wire": self.wire} | options)
 
     def fault(self, fault: str, path: str = "*", **rule: Any) -> None:
@@ -145,6 +149,8 @@ class ScriptedWire:
 
 def scripted(*answers: Any, **options: Any) -> tuple[Dynamics365, ScriptedWire]:
     """Our connector in front of answers that a test makes up."""
+    from periferia_link.connectors.dynamics365 import Dynamics365
+
     wire = ScriptedWire(*answers)
     token = StaticToken(SecretStr("a-static-token"))
     clock = ManualClock()

@@ -20,21 +20,14 @@ SUSANNA = "70bf4d48-34cb-ed11-b596-0022481d68cd"
 # bytes 10-15 decide the order of SQL Server: this one sorts behind Litware
 LATER = "00000000-0000-0000-0000-ffffffffffff"
 
+# not contract_ready: the documentation cuts their bodies, or wraps them wrongly
 LEFT_OUT = {
-    "dv-047": "a custom action of a sample solution; the body is cut",
-    "dv-048": "a custom action of a sample solution",
-    "dv-049": "creates an elastic table over the API",
-    "dv-050": "elastic table",
-    "dv-052": "elastic table",
-    "dv-053": "elastic table",
-    "dv-054": "elastic table",
-    "dv-055": "elastic table",
-    "dv-057": "elastic table; the body is cut",
-    "dv-058": "elastic table; the body is cut",
-    "dv-059": "Cosmos query of an elastic table; the body is cut",
-    "dv-060": "Cosmos query of an elastic table; the body is cut",
-    "dv-061": "elastic table; the body is cut",
-    "dv-062": "deletes a table over the API",
+    "dv-047": "the body is no JSON as printed: a string over several lines",
+    "dv-057": "the body is cut",
+    "dv-058": "the body is cut",
+    "dv-059": "the answer is cut; Cosmos queries are not emulated",
+    "dv-060": "the URL is cut in two; Cosmos queries are not emulated",
+    "dv-061": "the body is cut",
 }
 # the answer of dv-025 leaves out a column that its request selects
 MAY_BE_MORE = {"_transactioncurrencyid_value", "_regardingobjectid_value", "accountnumber"}
@@ -140,6 +133,31 @@ def plug_in(env: Environment) -> None:
     env.emulator.rows.plug_ins["account"] = "Example Error Message."
 
 
+def a_user(env: Environment) -> None:
+    wanted = LINES["dv-041"]["request_headers"]["CallerObjectId"]
+    env.emulator.load({"systemusers": [{"azureactivedirectoryobjectid": wanted}]})
+
+
+def clean_up_action(env: Environment) -> None:
+    env.emulator.actions.custom["sample_CleanupExportedDataAnnotations", ""] = lambda parameters, key: None
+
+
+def sensor_table(env: Environment) -> None:
+    made = env.post("EntityDefinitions", LINES["dv-049"]["request_body"])
+    assert 204 == made.status, made.response.body
+
+
+def sensor_row(env: Environment) -> None:
+    sensor_table(env)
+    body = LINES["dv-050"]["request_body"] | {"contoso_sensordataid": "e7387f9c-02eb-ef11-8eea-6045bdec7ce6"}
+    assert 204 == env.post("contoso_sensordatas", body).status
+
+
+def sensor_row_of_80(env: Environment) -> None:
+    sensor_row(env)
+    assert 204 == replay_in(env, LINES["dv-052"]).status
+
+
 def alternate_key_demo(env: Environment) -> None:
     columns = {"new_productname": "String", "new_externalid": "String", "new_price": "Decimal"}
     env.emulator.add_table("new_altkeydemo", "new_altkeydemos", columns)
@@ -171,9 +189,17 @@ BEFORE = {
     "dv-034": same_lead,
     "dv-039": opportunity,
     "dv-040": opportunity,
-    "dv-041": nothing,
+    "dv-041": a_user,
     "dv-043": an_account,
     "dv-046": an_account,
+    "dv-048": clean_up_action,
+    "dv-049": nothing,
+    "dv-050": sensor_table,
+    "dv-052": sensor_row,
+    "dv-053": sensor_row_of_80,
+    "dv-054": sensor_row_of_80,
+    "dv-055": sensor_row_of_80,
+    "dv-062": sensor_row,
     "dv-063": plug_in,
     "dv-064": alternate_key_demo,
 }
@@ -184,6 +210,11 @@ def replay(line: dict[str, Any]) -> Any:
     env = Environment()
     env.emulator.empty_codes = True
     BEFORE[line["id"]](env)
+    return replay_in(env, line)
+
+
+def replay_in(env: Environment, line: dict[str, Any]) -> Any:
+    """Send a documented request to an environment."""
     url = line["url"] if "://" in line["url"] or line["url"].startswith("[") else BASE + line["url"]
     url = url.replace("[Organization URI]", BASE).replace("[Organization Uri]", BASE)
     url = url.replace("https://yourorg.api.crm.dynamics.com", BASE)
@@ -237,13 +268,19 @@ class TestDocumentedExchanges:
         for header in ("OData-Version", "Preference-Applied"):
             if header in documented:
                 assert documented[header] == ours.header(header), header
-        if documented.get("Content-Type", "").startswith("application/json"):
+        # dv-048 shows a type beside an answer without a body
+        if documented.get("Content-Type", "").startswith("application/json") and ours.status != 204:
             assert documented["Content-Type"] == ours.header("Content-Type")
         if "ETag" in documented:
             assert ours.header("ETag").startswith('W/"')
         if "OData-EntityId" in documented:
             place = documented["OData-EntityId"].partition("/api/")[2].partition("(")[0]
             assert f"/api/{place}(" in ours.header("OData-EntityId")
+            assert ("partitionid='" in documented["OData-EntityId"]) is (
+                "partitionid='" in ours.header("OData-EntityId")
+            )
+        if "x-ms-session-token" in documented:
+            assert ours.header("x-ms-session-token")
 
     @pytest.mark.parametrize(
         "name", sorted(name for name in BEFORE if isinstance(LINES.get(name, {}).get("response_body"), dict))
@@ -287,3 +324,4 @@ class TestDocumentedExchanges:
     def test_nothing_is_forgotten(self):
         """Every documented exchange is replayed, or left out for a reason that stands here."""
         assert set(LINES) == set(BEFORE) | set(LEFT_OUT)
+        assert set(LEFT_OUT) == {name for name, line in LINES.items() if not line["contract_ready"]}

@@ -110,7 +110,6 @@ class TestQueryOptions:
             "$search=x",
             "$format=json",
             "$compute=1",
-            "$apply=groupby((name))",
             "$levels=2",
             "$top=x",
             "$top=-1",

@@ -150,9 +150,9 @@ class TestValues:
 
     def test_moments(self, env):
         """A moment needs its time and is kept in UTC."""
-        made = env.post("incidents", {"title": "T", "resolveby": "2026-05-01T08:00:00-05:00"}).id
-        assert "2026-05-01T13:00:00Z" == env.rows("incidents")[made]["resolveby"]
-        assert 400 == env.post("incidents", {"resolveby": "2026-05-01"}).status
+        made = env.post("tasks", {"subject": "T", "scheduledend": "2026-05-01T08:00:00-05:00"}).id
+        assert "2026-05-01T13:00:00Z" == env.rows("tasks")[made]["scheduledend"]
+        assert 400 == env.post("tasks", {"scheduledend": "2026-05-01"}).status
 
     def test_decimals_of_a_column(self, env):
         """Numbers are kept to the decimals of their column."""
@@ -169,12 +169,12 @@ class TestValues:
 class TestStates:
     def test_pairs(self, env):
         """A state takes its first status unless another is given; both must fit."""
-        env.patch(f"opportunities({KEY})", {"name": "O"})
-        assert 204 == env.patch(f"opportunities({KEY})", {"statuscode": 2}).status
-        assert 204 == env.patch(f"opportunities({KEY})", {"statecode": 2}).status
-        assert 4 == env.rows("opportunities")[KEY]["statuscode"]
+        env.patch(f"leads({KEY})", {"subject": "O"})
+        assert 204 == env.patch(f"leads({KEY})", {"statuscode": 2}).status
+        assert 204 == env.patch(f"leads({KEY})", {"statecode": 2}).status
+        assert 4 == env.rows("leads")[KEY]["statuscode"]
         for body in ({"statecode": 1, "statuscode": 5}, {"statuscode": 1}, {"statecode": 9}):
-            assert 400 == env.patch(f"opportunities({KEY})", body).status
+            assert 400 == env.patch(f"leads({KEY})", body).status
 
     @pytest.mark.parametrize(("action", "state", "status"), [("WinOpportunity", 1, 3), ("LoseOpportunity", 2, 5)])
     def test_closing_actions(self, env, action, state, status):
@@ -201,7 +201,11 @@ class TestStates:
     def test_default_status(self, env):
         """-1 leaves the status to the server; one of another state is refused."""
         env.patch(f"opportunities({KEY})", {"name": "O"})
-        close = {"opportunityid@odata.bind": f"/opportunities({KEY})", "actualrevenue": 7, "actualend": "2026-02-01"}
+        close = {
+            "opportunityid@odata.bind": f"/opportunities({KEY})",
+            "actualrevenue": 7,
+            "actualend": "2026-02-01T12:00:00Z",
+        }
         assert 400 == env.post("WinOpportunity", {"Status": 5, "OpportunityClose": close}).status
         assert 204 == env.post("WinOpportunity", {"Status": -1, "OpportunityClose": close}).status
         row = env.rows("opportunities")[KEY]

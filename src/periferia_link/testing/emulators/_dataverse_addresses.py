@@ -102,6 +102,11 @@ def _by_columns(rows: Rows, table: Table, predicate: str, segment: str) -> Addre
         if guid is None or table.logical == "systemuser":
             raise _wrong_key(table)
         return Address(table, str(guid), {}, segment)
+    if table.is_elastic and set(values) == {table.key, "partitionid"}:
+        guid = read_guid(str(values[table.key]))
+        if guid is None:
+            raise _wrong_key(table)
+        return Address(table, str(guid), {}, segment)
     if not any(set(values) == set(columns) for columns in table.alternate_keys.values()):
         raise _wrong_key(table)
     return Address(table, rows.find(table, values), values, segment)

@@ -21,6 +21,7 @@ class _Server:
     """What one web server remembers of the last window: when each request came and how long it took."""
 
     requests: deque[datetime] = field(default_factory=deque)
+    blocked_until: datetime | None = None
     executions: deque[tuple[datetime, float]] = field(default_factory=deque)
 
 
@@ -30,8 +31,9 @@ class ServiceProtection:
     The limits of one user.
 
     ``requests`` and ``execution_seconds`` hold per ``window`` seconds, ``concurrent`` at once; ``seconds_a_request``
-    is the execution time that every operation is charged. ``servers`` web servers share the load: a client that
-    brings the affinity cookie stays on one, others go round.
+    is the execution time that every operation is charged. A request that comes before the ``Retry-After`` of a refusal
+    has passed is refused too and adds ``penalty`` seconds to it (none by default). ``servers`` web servers share the
+    load: a client that brings the affinity cookie stays on one, others go round.
     """
 
     requests: int = 6000
@@ -39,6 +41,7 @@ class ServiceProtection:
     concurrent: int = 52
     window: float = 300.0
     seconds_a_request: float = 0.02
+    penalty: float = 0.0
     servers: int = 1
     in_flight: int = 0
     _turn: int = 0
@@ -73,9 +76,14 @@ class ServiceProtection:
         if self.in_flight > self.concurrent:
             msg = f"Number of concurrent requests exceeded the limit of {self.concurrent}."
             raise _throttled(msg, "0x80072326", 1)
+        msg = f"Number of requests exceeded the limit of {self.requests} {self._over}."
+        if seen.blocked_until is not None and now < seen.blocked_until:
+            seen.blocked_until += timedelta(seconds=self.penalty)
+            raise _throttled(msg, "0x80072322", _seconds(seen.blocked_until - now))
         if len(seen.requests) >= self.requests:
-            msg = f"Number of requests exceeded the limit of {self.requests} {self._over}."
-            raise _throttled(msg, "0x80072322", self._wait(seen.requests[0], now))
+            wait = self._wait(seen.requests[0], now)
+            seen.blocked_until = now + timedelta(seconds=wait) if self.penalty else None
+            raise _throttled(msg, "0x80072322", wait)
         spent = sum(seconds for _, seconds in seen.executions)
         if seen.executions and spent >= self.execution_seconds:
             msg = (
@@ -100,7 +108,11 @@ class ServiceProtection:
         return f"over time window of {self.window:.0f} seconds"
 
     def _wait(self, oldest: datetime, now: datetime) -> int:
-        return max(1, math.ceil((oldest + timedelta(seconds=self.window) - now).total_seconds()))
+        return _seconds(oldest + timedelta(seconds=self.window) - now)
+
+
+def _seconds(left: timedelta) -> int:
+    return max(1, math.ceil(left.total_seconds()))
 
 
 def _throttled(message: str, code: str, seconds: int) -> DataverseRefused:

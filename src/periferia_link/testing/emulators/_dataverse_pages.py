@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from periferia_link.testing.emulators._dataverse_aggregates import apply
 from periferia_link.testing.emulators._dataverse_calls import Call, answer, check_options
+from periferia_link.testing.emulators._dataverse_fetching import Fetching
 from periferia_link.testing.emulators._dataverse_refusals import DataverseRefused, bad_query, unknown_property
+from periferia_link.testing.emulators._dataverse_rendering import LARGE, Rendering
 from periferia_link.testing.emulators._dataverse_rows import Rows
 from periferia_link.testing.emulators._dataverse_shapes import (
     DIALECT,
@@ -21,7 +26,7 @@ from periferia_link.testing.emulators._dataverse_shapes import (
     shaped,
 )
 from periferia_link.testing.emulators._dataverse_tables import Table
-from periferia_link.testing.emulators._emulator import Record
+from periferia_link.testing.emulators._emulator import Record, dump_json
 from periferia_link.testing.emulators._odata import order_columns
 from periferia_link.testing.emulators._odata_values import order_key
 from periferia_link.typing import Response
@@ -31,8 +36,13 @@ __all__ = ["TRACKING", "Pages"]
 _OPTIONS = ("select", "expand", "filter", "orderby", "top", "count", "skiptoken", "deltatoken")
 TRACKING = "odata.track-changes"
 _TOKEN = re.compile(r"(?P<version>\d{1,18})!(?P<at>\d\d/\d\d/\d{4} \d\d:\d\d:\d\d)")
+_GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_BOUND = re.compile(rf"(?P<column>\w+) (?P<operator>gt|ge|lt|le) (?P<key>{_GUID})")
+_KEY = re.compile(rf"(?P<column>\w+) eq (?P<key>{_GUID})")
+_IN = re.compile(r"Microsoft\.Dynamics\.CRM\.In\(PropertyName='(?P<column>\w+)',PropertyValues=\[(?P<keys>[^\]]*)\]\)")
 _STAMP = "%m/%d/%Y %H:%M:%S"
 _KEPT = 1000
+_QUERIES_KEPT = 24
 _TOTAL = "Microsoft.Dynamics.CRM.totalrecordcount"
 _TOTAL_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 
@@ -70,11 +80,19 @@ class Pages:
         self.rows = rows
         self.cap = 5000
         self.expire_days = 7.0
+        self.rendering = Rendering(rows)
+        self.fetching = Fetching(rows)
         self._issued: OrderedDict[tuple[str, str], _Continuation] = OrderedDict()
+        self._found: OrderedDict[tuple[object, ...], list[_Item]] = OrderedDict()
+        self._orders: dict[str, list[str]] = {}
 
     def restart(self) -> None:
-        """Forget the cookies."""
+        """Forget the cookies, and what large tables keep at hand."""
         self._issued.clear()
+        self._found.clear()
+        self._orders.clear()
+        self.fetching.restart()
+        self.rendering.forget()
 
     def read(self, call: Call, table: Table, found: Iterable[Record] | None = None) -> Response:
         """
@@ -83,6 +101,10 @@ class Pages:
         Raises:
             DataverseRefused: 400, an option that is not supported or cannot be read.
         """
+        if "fetchXml" in call.options:
+            return self.fetching.read(call, table)
+        if "$apply" in call.options:
+            return apply(self.rows, call, table)
         check_options(call, _OPTIONS)
         if "$deltatoken" in call.options:
             return self._changes(call, table)
@@ -90,7 +112,7 @@ class Pages:
         if is_tracking:
             self._check_tracking(call, table)
         shape = read_shape(self.rows, table, call.options)
-        items = self._ordered(call, table, self.rows.of(table).values() if found is None else found)
+        items = self._all(call, table) if found is None else self._ordered(call, table, found)
         counted = self._counts(call, len(items))
         mark = self.rows.version if is_tracking else None
         if not is_tracking and "odata.maxpagesize" not in call.preferences and "$top" in call.options:
@@ -103,11 +125,53 @@ class Pages:
         if "$deltatoken" in call.options:
             number = len(self._changed(table, self._since(call.options["$deltatoken"], call.now), self.rows.version))
         else:
-            number = min(self.cap, len(self._ordered(call, table, self.rows.of(table).values())))
+            number = min(self.cap, len(self._all(call, table)))
         headers = (("Content-Type", "text/plain"), ("OData-Version", "4.0"))
         return Response(200, headers, str(number).encode())
 
     # ------------------------------------------------------------------ order
+
+    def _all(self, call: Call, table: Table) -> list[_Item]:
+        """Return the rows of a table that a query finds; a large table's stay at hand until anything changes."""
+        rows = self.rows.of(table)
+        if len(rows) < LARGE:
+            return self._ordered(call, table, rows.values())
+        asked = sorted((name, value) for name, value in call.options.items() if not name.startswith("$skip"))
+        place = table.entity_set, repr(asked), self.rows.version, len(rows)
+        if place not in self._found:
+            keys = _keys_named(table, call.options.get("$filter", ""))
+            if keys is None:
+                self._found[place] = self._within(call, table, self._sorted(table, rows))
+            else:
+                self._found[place] = self._ordered(
+                    call, table, [rows[key] for key in dict.fromkeys(keys) if key in rows]
+                )
+        self._found.move_to_end(place)
+        while len(self._found) > _QUERIES_KEPT:
+            self._found.popitem(last=False)
+        return self._found[place]
+
+    def _within(self, call: Call, table: Table, rows: list[Record]) -> list[_Item]:
+        """Return what a query finds among rows sorted by key; ranges of the key are cut out, as an index does."""
+        bounds = _key_bounds(table, call.options.get("$filter", ""))
+        if bounds is None or "$orderby" in call.options:
+            return self._ordered(call, table, rows)
+        for operator, key in bounds:
+            cut = bisect_right if operator in ("gt", "le") else bisect_left
+            at = cut(rows, _key_order(key), key=lambda row: _key_order(row[table.key]))
+            rows = rows[at:] if operator in ("gt", "ge") else rows[:at]
+        return [_Item((_key_order(row[table.key]),), row) for row in rows]
+
+    def _sorted(self, table: Table, rows: Mapping[str, Record]) -> list[Record]:
+        """Return the rows by key: nearly sorted is quick to sort, so the order before the last writes is kept."""
+        known = [key for key in self._orders.get(table.entity_set, ()) if key in rows]
+        if len(known) < len(rows):
+            here = set(known)
+            known += [key for key in rows if key not in here]
+        known.sort(key=_key_order)
+        self._orders[table.entity_set] = known
+        plain = dict(rows)  # looking up in the books would note every row as touched
+        return [plain[key] for key in known]
 
     def _ordered(self, call: Call, table: Table, rows: Iterable[Record]) -> list[_Item]:
         if (text := call.options.get("$filter")) is not None:
@@ -116,17 +180,18 @@ class Pages:
         for name, _ in order:
             if table.readable(name) is None:
                 raise unknown_property(table.logical, name)
+        key = table.key
 
         def place(row: Record) -> _Place:
-            return tuple(
-                _Descending(key) if is_down else key
-                for key, is_down in [
-                    *((order_key(row.get(name), DIALECT), is_down) for name, is_down in order),
-                    (order_key(row[table.key], DIALECT), False),
-                ]
-            )
+            last = _key_order(row[key])
+            if not order:
+                return (last,)
+            keys = ((order_key(row.get(name), DIALECT), is_down) for name, is_down in order)
+            return (*(_Descending(value) if is_down else value for value, is_down in keys), last)
 
-        return sorted((_Item(place(row), row) for row in rows), key=lambda item: item.place)
+        items = [_Item(place(row), row) for row in rows]
+        items.sort(key=_place_of)
+        return items
 
     # ------------------------------------------------------------------ pages
 
@@ -135,15 +200,19 @@ class Pages:
         if go_on is not None:
             mark = go_on.mark
         page = self._cut(call, items, go_on, mark)
-        body: Record = {"@odata.context": context(call, shape)} | counted
-        body["value"] = [shaped(self.rows, call, shape, item.row) for item in page.items]
-        self._links(call, shape.table, body, page)
-        return answer(call, 200, body, applied=True)
+        head: Record = {"@odata.context": context(call, shape)} | counted
+        tail: Record = {}
+        self._links(call, shape.table, tail, page)
+        # the same text as the whole as one object, without writing every row again
+        text = dump_json(head)[:-1] + b',"value":' + self.rendering.written(call, shape, (i.row for i in page.items))
+        text += b"," + dump_json(tail)[1:] if tail else b"}"
+        empty = answer(call, 200, {}, applied=True)
+        return Response(empty.status, empty.headers, text)
 
     def _cut(self, call: Call, items: Sequence[_Item], go_on: _Continuation | None, mark: int | None) -> _Page:
         """Return the items of this page and where the next one begins."""
         if go_on is not None:
-            items = [item for item in items if item.place > go_on.after]
+            items = items[bisect_right(items, go_on.after, key=_place_of) :]
         here = items[: self._size(call)]
         end = here[-1].place if here else ()
         return _Page(here, _Continuation(go_on.page if go_on else 1, end, mark), len(items) > len(here))
@@ -238,6 +307,32 @@ class Pages:
                 "Version stamp associated with the client has expired. Please perform a full sync.",
             )
         return int(found["version"])
+
+
+def _key_bounds(table: Table, text: str) -> list[tuple[str, str]] | None:
+    """Read a filter that only bounds the key: ``accountid ge <guid> and accountid lt <guid>``; else None."""
+    found = [_BOUND.fullmatch(piece) for piece in re.split(r" and ", re.sub(r"[()]", "", text))]
+    bounds = [(each["operator"], each["key"].lower()) for each in found if each and each["column"] == table.key]
+    return bounds if len(bounds) == len(found) else None
+
+
+def _keys_named(table: Table, text: str) -> list[str] | None:
+    """Read a filter that only names keys: ``accountid eq <guid> or accountid eq <guid>``, or ``In``; else None."""
+    inside = _IN.fullmatch(text)
+    if inside is not None and inside["column"] == table.key:
+        return [key.lower() for key in re.findall(_GUID, inside["keys"])]
+    found = [_KEY.fullmatch(piece) for piece in re.sub(r"[()]", "", text).split(" or ")]
+    keys = [each["key"].lower() for each in found if each and each["column"] == table.key]
+    return keys if len(keys) == len(found) else None
+
+
+@lru_cache(maxsize=131_072)
+def _key_order(key: str) -> _Place:
+    return order_key(key, DIALECT)
+
+
+def _place_of(item: _Item) -> _Place:
+    return item.place
 
 
 class _Descending:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from periferia_link.testing.emulators._dataverse_tables import Table
+
 __all__ = [
     "DataverseRefused",
     "aborted",
     "bad_payload",
     "bad_query",
     "bad_value",
+    "check_closing",
     "clash",
     "exists",
     "not_found",
@@ -22,6 +25,7 @@ __all__ = [
     "privilege",
     "stale",
     "unknown_property",
+    "unsupported",
 ]
 
 
@@ -131,3 +135,28 @@ def privilege(name: str, table: str, user: str, object_type_code: int) -> Datave
         f"Principal user (Id={user}, type=8, roleCount=1, privilegeCount=100, accessMode=4), is missing {name} "
         f"privilege on OTC={object_type_code} for entity '{table}'. context.Caller={user}",
     )
+
+
+def unsupported(message: str, table: str) -> DataverseRefused:
+    """Return the refusal of a message that a table does not take."""
+    return DataverseRefused(400, "0x80040800", f"The '{message}' method does not support entities of type '{table}'.")
+
+
+def check_closing(table: Table, values: Mapping[str, object]) -> None:
+    """
+    Refuse to win or lose an opportunity, or to resolve a case, by an update: there are actions for that.
+
+    Source: ``CannotUseOpportunitySetStateMessage`` 0x80100005 of the error list; the words as seen live for a won
+    opportunity; for cases as reported, without a code.
+
+    Raises:
+        DataverseRefused: 400.
+    """
+    state = values.get("statecode")
+    words = "This message can not be used to set the state of {0} to {1}. In order to set state of {0} to {1}, use the "
+    if table.logical == "opportunity" and state in (1, 2):
+        ending = "won" if state == 1 else "lost"
+        raise DataverseRefused(400, "0x80100005", words.format("opportunity", ending) + f"{ending} message instead.")
+    if table.logical == "incident" and state == 1:
+        text = words.format("incident", "Resolved") + "CloseIncidentRequest message instead."
+        raise DataverseRefused(400, "0x80040203", text)

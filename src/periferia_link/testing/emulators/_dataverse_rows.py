@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from periferia_link.testing.emulators._dataverse_computed import LOOKUP_TABLE, check_required, computed, first_values
+from periferia_link.testing.emulators._dataverse_indexes import Indexes
 from periferia_link.testing.emulators._dataverse_refusals import (
     DataverseRefused,
     aborted,
@@ -21,9 +23,10 @@ from periferia_link.testing.emulators._emulator import Emulator, Record
 
 __all__ = ["LOOKUP_TABLE", "Deletion", "Rows"]
 
-LOOKUP_TABLE: Final = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 _DELETIONS: Final = "deletions"
 _FIRST_VERSION: Final = 1_000_000
+# what goes with the record that these lookups name; a case is never without its customer
+_PARENTS: Final = ("regardingobjectid", "objectid", "activityid", "partyid", "opportunityid", "incidentid")
 
 
 class Deletion(NamedTuple):
@@ -49,11 +52,15 @@ class Rows:
         ids = [str(uuid.UUID(int=fixed.getrandbits(128), version=4)) for _ in range(4)]
         self.organization_id, self.business_unit_id, self.user_id, self.currency_id = ids
         self.plug_ins: dict[str, str] = {}
+        self.indexes = Indexes(emulator)
         self.restart()
 
     def restart(self) -> None:
         """Forget counters; the emulator empties the books."""
         self.version = _FIRST_VERSION
+        self.caller: str = self.user_id
+        self.is_bypassing = False
+        self.indexes.forget()
         self._ids = random.Random(f"dataverse rows {self.emulator.seed}")  # noqa: S311 - as above
         self._requests = random.Random(f"dataverse requests {self.emulator.seed}")  # noqa: S311 - as above
 
@@ -68,8 +75,13 @@ class Rows:
     # ------------------------------------------------------------------ reading
 
     def of(self, table: Table) -> dict[str, Record]:
-        """Return the rows of a table by id."""
-        return self.emulator.books[table.entity_set]
+        """Return the rows of a table by id; of one that only shows others, theirs together."""
+        if not table.members:
+            return self.emulator.books[table.entity_set]
+        shown: dict[str, Record] = {}
+        for name in table.members:
+            shown |= self.emulator.books[self.schema[name].entity_set]
+        return shown
 
     def get(self, table: Table, key: str) -> Record:
         """
@@ -85,10 +97,7 @@ class Rows:
 
     def find(self, table: Table, values: Mapping[str, Any]) -> str | None:
         """Return the id of the row with these column values."""
-        for key, row in self.of(table).items():
-            if all(row.get(name) == value for name, value in values.items()):
-                return key
-        return None
+        return self.indexes.find(table, values)
 
     def related(self, table: Table, lookup: str, key: str) -> Iterator[Record]:
         """List the rows whose lookup column points at *key*."""
@@ -114,6 +123,7 @@ class Rows:
         if key in self.of(table):
             raise exists()
         row = self._defaults(table, key, now) | self._first_state(table, values, key)
+        check_required(table, row)
         self._store(table, key, row, now)
         # a record that comes back under its old id is no longer deleted
         self.emulator.books[_DELETIONS].pop(f"{table.logical}:{key}", None)
@@ -131,16 +141,19 @@ class Rows:
 
     def remove(self, table: Table, key: str, now: datetime) -> None:
         """
-        Delete a row: links to it are emptied, its tasks and notes go with it.
+        Delete a row: links to it are emptied, its activities and notes go with it.
 
         Raises:
             DataverseRefused: It is not there.
         """
         self.get(table, key)
         for other in self.schema:
+            if other.members or not self.of(other):
+                continue
             for column in other.columns.values():
                 if column.type == "Lookup" and table.logical in column.targets.values():
                     self._unlink(other, column.name, key, now)
+        self.indexes.drop(table, key)
         del self.of(table)[key]
         self.version += 1
         self.emulator.books[_DELETIONS][f"{table.logical}:{key}"] = {
@@ -156,50 +169,91 @@ class Rows:
             values = values | {"statuscode": next(iter(table.states[values["statecode"]][1]))}
         row = {name: value for name, value in (before | values).items() if value is not None}
         self.version += 1
-        self.of(table)[key] = row | {table.key: key, "versionnumber": self.version} | self._computed(table, row)
+        row |= {table.key: key, "versionnumber": self.version}
+        row |= computed(table, row, self.currency_id)
+        self.of(table)[key] = row
+        self.indexes.put(table, key, row)
+
+    def expire(self, now: datetime) -> None:
+        """Take rows out whose time to live is over: elastic tables have one, and leave no trace of it."""
+        for table in self.schema:
+            if not table.is_elastic:
+                continue
+            rows = self.of(table)
+            for key, row in list(rows.items()):
+                seconds = row.get("ttlinseconds")
+                if seconds and datetime.fromisoformat(row["modifiedon"].replace("Z", "+00:00")) <= now - timedelta(
+                    seconds=seconds
+                ):
+                    del rows[key]
+                    self.version += 1
+
+    def found(self, now: datetime) -> None:
+        """File the rows that an environment is born with, below the first version."""
+        born = {"createdon": _second(now), "modifiedon": _second(now), "versionnumber": _FIRST_VERSION}
+        unit = {"name": "Periferia", "businessunitid": self.business_unit_id}
+        money = {
+            "transactioncurrencyid": self.currency_id, "currencyname": "Peso colombiano", "isocurrencycode": "COP",
+            "currencysymbol": "$", "currencyprecision": 2, "exchangerate": Decimal("1.0"), "statecode": 0,
+            "statuscode": 1,
+        }  # fmt: skip
+        user = {
+            "systemuserid": self.user_id, "ownerid": self.user_id, "fullname": "# Integration",
+            "lastname": "Integration", "firstname": "#", "isdisabled": False,
+            "_businessunitid_value": self.business_unit_id,
+        }  # fmt: skip
+        whole = {
+            "organizationid": self.organization_id, "name": "periferia", "languagecode": 1033,
+            "_basecurrencyid_value": self.currency_id, "expirechangetrackingindays": 7,
+        }  # fmt: skip
+        rows: dict[str, Record] = {
+            "businessunit": unit,
+            "transactioncurrency": money,
+            "systemuser": user,
+            "organization": whole,
+        }
+        for logical, row in rows.items():
+            table = self.schema[logical]
+            self.of(table)[str(row[table.key])] = born | row
 
     def _unlink(self, other: Table, lookup: str, key: str, now: datetime) -> None:
         for row in list(self.related(other, lookup, key)):
             child = row[other.key]
-            if other.logical in ("task", "annotation") and child in self.of(other):
+            is_case = other.logical == "incident" and lookup == "customerid"
+            if (lookup in _PARENTS or is_case) and child in self.of(other):
                 self.remove(other, child, now)
             elif child in self.of(other):
                 self.change(other, child, {f"_{lookup}_value": None}, now)
 
     def _store(self, table: Table, key: str, row: Record, now: datetime) -> None:
         full = {name: value for name, value in row.items() if value is not None}
-        if table.logical in self.plug_ins:
+        if table.logical in self.plug_ins and not self.is_bypassing:
             raise aborted(self.plug_ins[table.logical])
         self._check_keys(table, key, full)
         self.version += 1
-        full |= {"versionnumber": self.version, "modifiedon": _second(now), "_modifiedby_value": self.user_id}
-        self.of(table)[key] = full | self._computed(table, full)
+        full |= {"versionnumber": self.version, "modifiedon": _second(now), "_modifiedby_value": self.caller}
+        if self.caller != self.user_id:
+            full["_modifiedonbehalfby_value"] = self.user_id
+        full |= computed(table, full, self.currency_id)
+        self.of(table)[key] = full
+        self.indexes.put(table, key, full)
         self.emulator.wrote()
 
     def _defaults(self, table: Table, key: str, now: datetime) -> Record:
         row: Record = {
             table.key: key, "createdon": _second(now), "modifiedon": _second(now),
-            "_createdby_value": self.user_id, "_modifiedby_value": self.user_id,
+            "_createdby_value": self.caller, "_modifiedby_value": self.caller,
         }  # fmt: skip
+        if self.caller != self.user_id:
+            row["_createdonbehalfby_value"] = self.user_id
+        row |= first_values(table, key, len(self.of(table)))
         if "ownerid" in table.columns and table.columns["ownerid"].type == "Lookup":
-            row |= {"_ownerid_value": self.user_id, f"_ownerid_value{LOOKUP_TABLE}": "systemuser"}
+            row |= {"_ownerid_value": self.caller, f"_ownerid_value{LOOKUP_TABLE}": "systemuser"}
             row["_owningbusinessunit_value"] = self.business_unit_id
         if table.states:
             state, (_, statuses) = next(iter(table.states.items()))
             row |= {"statecode": state, "statuscode": next(iter(statuses))}
         return row
-
-    def _computed(self, table: Table, row: Record) -> Record:
-        """Return the columns that follow from others."""
-        made: Record = {}
-        if table.logical == "systemuser":
-            made["ownerid"] = row[table.key]
-        elif "fullname" in table.columns and ("firstname" in row or "lastname" in row):
-            made["fullname"] = " ".join(row[part] for part in ("firstname", "lastname") if part in row)
-        money = any(column.type == "Money" and column.name in row for column in table.columns.values())
-        if money and "_transactioncurrencyid_value" not in row:
-            made["_transactioncurrencyid_value"] = self.currency_id
-        return made
 
     def _check_keys(self, table: Table, key: str, row: Mapping[str, Any]) -> None:
         for name, columns in table.alternate_keys.items():

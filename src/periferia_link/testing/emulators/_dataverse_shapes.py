@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -14,14 +14,28 @@ from periferia_link.testing.emulators._dataverse_tables import Column, Table
 from periferia_link.testing.emulators._emulator import Record
 from periferia_link.testing.emulators._odata import IN, Dialect, RowFilter, parse_filter, select_columns
 
-__all__ = ["DIALECT", "Expansion", "Shape", "context", "etag", "read_filter", "read_shape", "shaped"]
+__all__ = [
+    "DIALECT",
+    "LABEL",
+    "Expansion",
+    "Shape",
+    "annotated",
+    "chosen_columns",
+    "context",
+    "etag",
+    "pieces",
+    "read_filter",
+    "read_shape",
+    "shaped",
+]
 
 DIALECT: Final = Dialect(ignore_case=True, wildcards=True, v3_literals=False)
 _FUNCTIONS: Final = frozenset({"contains", "startswith", "endswith", IN})
-_LABEL: Final = "OData.Community.Display.V1.FormattedValue"
+LABEL: Final = "OData.Community.Display.V1.FormattedValue"
 _LOOKUP_TABLE: Final = LOOKUP_TABLE.removeprefix("@")
 _NAVIGATION: Final = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 _CURRENCY: Final = "_transactioncurrencyid_value"
+_ELASTIC: Final = ("partitionid", "versionnumber", "_ownerid_value", "_owningbusinessunit_value")
 _MAX_EXPANSIONS = 15
 _EXPANSION = re.compile(r"\s*(?P<name>\w+)\s*(?:\((?P<options>.*)\))?\s*", re.DOTALL)
 
@@ -97,12 +111,14 @@ def read_filter(rows: Rows, table: Table, text: str, aliases: Mapping[str, str])
             at = target
         if at.readable(last) is None:
             raise unknown_property(at.logical, last)
+    if not any("/" in path for path in found.columns):
+        return found
     return RowFilter(lambda row: found.test(_View(rows, table, row)), found.columns)
 
 
-def shaped(rows: Rows, call: Call, shape: Shape, row: Record, *, links: bool = True) -> Record:
+def chosen_columns(shape: Shape) -> list[tuple[str, Column]]:
     """
-    Return a row as the wire shows it; ``links`` adds the next link of expanded collections.
+    Return the columns that rows of a shape show, by the names they show them under.
 
     The key always comes along, and a money column brings its currency.
     """
@@ -110,10 +126,42 @@ def shaped(rows: Rows, call: Call, shape: Shape, row: Record, *, links: bool = T
     names = _all_columns(table) if shape.columns is None else shape.columns
     if any((column := table.readable(name)) and column.type == "Money" for name in names):
         names = (*names, _CURRENCY)
+    if table.is_elastic:
+        names = (*names, *_ELASTIC)
+    wanted = dict.fromkeys((*(name for name in names if name != table.key), table.key))
+    return [(name, column) for name in wanted if (column := table.readable(name)) is not None]
+
+
+def shaped(
+    rows: Rows,
+    call: Call,
+    shape: Shape,
+    row: Record,
+    *,
+    links: bool = True,
+    columns: Sequence[tuple[str, Column]] | None = None,
+) -> Record:
+    """
+    Return a row as the wire shows it.
+
+    Args:
+        rows: Where the rows behind its links are.
+
+        call: The call that asked: its preferences say which annotations to add.
+
+        shape: What it asked for.
+
+        row: The row as it is stored.
+
+        links: Add the next link of expanded collections.
+
+        columns: The :func:`chosen_columns` of the shape, for a caller that shows many rows.
+    """
+    table = shape.table
     out: Record = {"@odata.etag": etag(row)}
-    for name in dict.fromkeys((*(name for name in names if name != table.key), table.key)):
-        column = table.readable(name)
-        if column is not None:
+    is_annotated = "odata.include-annotations" in call.preferences
+    for name, column in chosen_columns(shape) if columns is None else columns:
+        if is_annotated:
             out |= _annotations(rows, call, column, row)
         out[name] = row.get(name)
     for expansion in shape.expansions:
@@ -125,7 +173,12 @@ def _all_columns(table: Table) -> tuple[str, ...]:
     return tuple(column.wire for column in table.columns.values())
 
 
-def _annotations(rows: Rows, call: Call, column: Column, row: Record) -> Record:
+def _annotations(rows: Rows, call: Call, column: Column, row: Mapping[str, Any]) -> Record:
+    return {f"{column.wire}@{name}": note for name, note in annotated(rows, call, column, row).items()}
+
+
+def annotated(rows: Rows, call: Call, column: Column, row: Mapping[str, Any]) -> Record:
+    """Return the annotations of a column that the client asked for, by their name."""
     value, out = row.get(column.wire), Record()
     if value is None:
         return out
@@ -133,17 +186,17 @@ def _annotations(rows: Rows, call: Call, column: Column, row: Record) -> Record:
         target = row.get(column.wire + LOOKUP_TABLE) or next(iter(column.targets.values()))
         if call.annotates(_NAVIGATION):
             navigation = next((n for n, t in column.targets.items() if t == target), next(iter(column.targets)))
-            out[f"{column.wire}@{_NAVIGATION}"] = navigation
+            out[_NAVIGATION] = navigation
         if call.annotates(_LOOKUP_TABLE):
-            out[column.wire + LOOKUP_TABLE] = target
-    if call.annotates(_LABEL):
+            out[_LOOKUP_TABLE] = target
+    if call.annotates(LABEL):
         label = _label(rows, column, row)
         if label is not None:
-            out[f"{column.wire}@{_LABEL}"] = label
+            out[LABEL] = label
     return out
 
 
-def _label(rows: Rows, column: Column, row: Record) -> str | None:
+def _label(rows: Rows, column: Column, row: Mapping[str, Any]) -> str | None:
     value = row[column.wire]
     if column.type == "Lookup":
         target = rows.schema.get(row.get(column.wire + LOOKUP_TABLE) or next(iter(column.targets.values())))
@@ -184,16 +237,16 @@ def _expanded(rows: Rows, call: Call, table: Table, row: Record, expansion: Expa
 
 
 def _read_expansions(rows: Rows, table: Table, text: str, *, is_nested: bool) -> Iterator[Expansion]:
-    pieces = list(_pieces(text, ","))
-    if len(pieces) > _MAX_EXPANSIONS:
+    wanted = list(pieces(text, ","))
+    if len(wanted) > _MAX_EXPANSIONS:
         msg = f"The number of $expand options in the query exceeds the maximum limit of {_MAX_EXPANSIONS}."
         raise bad_query(msg)
-    for piece in pieces:
+    for piece in wanted:
         found = _EXPANSION.fullmatch(piece)
         if found is None:
             msg = f"Syntax error in '$expand={text[:200]}'."
             raise bad_query(msg)
-        pairs = (option.partition("=") for option in _pieces(found["options"] or "", ";"))
+        pairs = (option.partition("=") for option in pieces(found["options"] or "", ";"))
         options = {name.strip(): value.strip() for name, _, value in pairs}
         yield Expansion(found["name"], options, _target(rows, table, found["name"], options, is_nested=is_nested))
 
@@ -219,7 +272,7 @@ def _target(rows: Rows, table: Table, name: str, options: Mapping[str, str], *, 
     return read_shape(rows, known, options, is_nested=True)
 
 
-def _pieces(text: str, sign: str) -> Iterator[str]:
+def pieces(text: str, sign: str) -> Iterator[str]:
     """Cut *text* at *sign*, but not inside parentheses or quotes."""
     depth, quoted, start = 0, False, 0
     for at, found in enumerate(text):

@@ -7,151 +7,86 @@ Lengths, choices and navigation properties: Microsoft's table reference (``ce/de
 
 from __future__ import annotations
 
-from typing import Final
-
-from periferia_link.testing.emulators._dataverse_tables import Column, ColumnType, Table
+from periferia_link.testing.emulators._dataverse_activities import activity_tables
+from periferia_link.testing.emulators._dataverse_columns import (
+    ACTIVE,
+    build,
+    choice,
+    lookup,
+    owned,
+    texts,
+    typed,
+)
+from periferia_link.testing.emulators._dataverse_sales import sales_tables
+from periferia_link.testing.emulators._dataverse_surveys import survey_tables
+from periferia_link.testing.emulators._dataverse_tables import Column, Table
 
 __all__ = ["standard_tables"]
 
-_ACTIVE: Final = {0: ("Active", {1: "Active"}), 1: ("Inactive", {2: "Inactive"})}
-_REGARDING: Final = ("account", "contact", "incident", "lead", "opportunity")
-
-
-def _texts(**limits: int) -> list[Column]:
-    return [Column(name, "String" if limit <= 1000 else "Memo", limit) for name, limit in limits.items()]
-
-
-def _typed(kind: ColumnType, *names: str, limit: int | None = None) -> list[Column]:
-    return [Column(name, kind, limit) for name in names]
-
-
-def _choice(name: str, *labels: str) -> Column:
-    return Column(name, "Picklist", options=dict(enumerate(labels, start=1)))
-
-
-def _lookup(name: str, *targets: str, read_only: bool = False, **navigation: str) -> Column:
-    """Build a lookup: with one target the navigation property has the column's name, else one per target."""
-    plain = {name: targets[0]} if len(targets) == 1 else {f"{name}_{target}": target for target in targets}
-    return Column(name, "Lookup", targets=plain | navigation, is_read_only=read_only)
-
-
-def _common() -> list[Column]:
-    return [
-        Column("createdon", "DateTime", is_read_only=True),
-        Column("modifiedon", "DateTime", is_read_only=True),
-        Column("versionnumber", "BigInt", is_read_only=True),
-        _lookup("createdby", "systemuser", read_only=True),
-        _lookup("modifiedby", "systemuser", read_only=True),
-    ]
-
-
-def _owned() -> list[Column]:
-    return [
-        _lookup("ownerid", "principal"),
-        _lookup("owningbusinessunit", "businessunit", read_only=True),
-        _lookup("transactioncurrencyid", "transactioncurrency"),
-    ]
-
-
-def _build(table: Table, *columns: Column) -> Table:
-    table.add(Column(table.key, "Uniqueidentifier"), *_common(), *columns)
-    if table.states:
-        states = {code: label for code, (label, _) in table.states.items()}
-        statuses = {code: label for _, reasons in table.states.values() for code, label in reasons.items()}
-        table.add(Column("statecode", "State", options=states), Column("statuscode", "Status", options=statuses))
-    return table
-
 
 def _account() -> Table:
-    table = Table("account", "accounts", "accountid", "name", states=_ACTIVE, object_type_code=1)
+    table = Table("account", "accounts", "accountid", "name", states=ACTIVE, object_type_code=1)
     table.collections = {
         "Account_Tasks": ("task", "regardingobjectid"),
+        "Account_Phonecalls": ("phonecall", "regardingobjectid"),
+        "Account_Emails": ("email", "regardingobjectid"),
+        "Account_Appointments": ("appointment", "regardingobjectid"),
+        "Account_ActivityPointers": ("activitypointer", "regardingobjectid"),
         "Account_Annotation": ("annotation", "objectid"),
         "account_parent_account": ("account", "parentaccountid"),
         "contact_customer_accounts": ("contact", "parentcustomerid"),
         "incident_customer_accounts": ("incident", "customerid"),
         "opportunity_customer_accounts": ("opportunity", "customerid"),
         "opportunity_parent_account": ("opportunity", "parentaccountid"),
+        "lead_customer_accounts": ("lead", "customerid"),
     }
     table.duplicate_rule = ("emailaddress1",)
-    return _build(
+    return build(
         table,
-        *_owned(),
-        *_texts(name=160, accountnumber=20, telephone1=50, telephone2=50, fax=50, emailaddress1=100, websiteurl=200),
-        *_texts(description=2000, address1_line1=250, address1_city=80, address1_stateorprovince=50),
-        *_texts(address1_country=80, address1_postalcode=20, pl_nit=40, pl_key=100),
-        *_typed("Money", "revenue", "creditlimit", limit=2),
-        *_typed("Boolean", "creditonhold", "donotemail"),
-        *_typed("Double", "address1_latitude", "address1_longitude", limit=5),
-        *_typed("Integer", "numberofemployees"),
-        _choice("accountcategorycode", "Preferred Customer", "Standard"),
-        _choice("customertypecode", "Competitor", "Consultant", "Customer", "Investor", "Partner", "Influencer"),
-        _lookup("primarycontactid", "contact"),
-        _lookup("parentaccountid", "account"),
+        *owned(),
+        *texts(name=160, accountnumber=20, telephone1=50, telephone2=50, fax=50, emailaddress1=100, websiteurl=200),
+        *texts(description=2000, address1_line1=250, address1_line2=250, address1_city=80, address1_stateorprovince=50),
+        *texts(address1_country=80, address1_postalcode=20, tickersymbol=10, pl_nit=40, pl_key=100),
+        *typed("Money", "revenue", "creditlimit", limit=2),
+        *typed("Boolean", "creditonhold", "donotemail", "donotphone", "donotbulkemail"),
+        *typed("Double", "address1_latitude", "address1_longitude", limit=5),
+        *typed("Integer", "numberofemployees"),
+        choice("accountcategorycode", "Preferred Customer", "Standard"),
+        choice("customertypecode", "Competitor", "Consultant", "Customer", "Investor", "Partner", "Influencer"),
+        choice("industrycode", "Accounting", "Agriculture and Non-petrol Natural Resource Extraction", "Broadcasting"),
+        lookup("primarycontactid", "contact"),
+        lookup("parentaccountid", "account"),
+        lookup("originatingleadid", "lead"),
     )
 
 
 def _contact() -> Table:
-    table = Table("contact", "contacts", "contactid", "fullname", states=_ACTIVE, object_type_code=2)
+    table = Table("contact", "contacts", "contactid", "fullname", states=ACTIVE, object_type_code=2)
     table.collections = {
         "Contact_Tasks": ("task", "regardingobjectid"),
+        "Contact_Phonecalls": ("phonecall", "regardingobjectid"),
+        "Contact_Emails": ("email", "regardingobjectid"),
+        "Contact_Appointments": ("appointment", "regardingobjectid"),
+        "Contact_ActivityPointers": ("activitypointer", "regardingobjectid"),
+        "Contact_Annotation": ("annotation", "objectid"),
         "account_primary_contact": ("account", "primarycontactid"),
+        "incident_customer_contacts": ("incident", "customerid"),
+        "opportunity_customer_contacts": ("opportunity", "customerid"),
     }
     table.duplicate_rule = ("firstname", "lastname", "emailaddress1")
-    return _build(
+    return build(
         table,
-        *_owned(),
-        *_texts(firstname=50, lastname=50, jobtitle=100, emailaddress1=100, telephone1=50, mobilephone=50),
-        *_texts(description=2000, address1_city=80, address1_country=80, pl_key=100),
+        *owned(),
+        *texts(firstname=50, middlename=50, lastname=50, jobtitle=100, department=100, salutation=100),
+        *texts(emailaddress1=100, emailaddress2=100, telephone1=50, mobilephone=50, fax=50, governmentid=50),
+        *texts(description=2000, address1_line1=250, address1_city=80, address1_stateorprovince=50),
+        *texts(address1_country=80, address1_postalcode=20, externaluseridentifier=50, pl_key=100),
         Column("fullname", "String", 160, is_read_only=True),
-        *_typed("DateOnly", "birthdate"),
-        _lookup("parentcustomerid", "account", "contact"),
-    )
-
-
-def _lead() -> Table:
-    states = {
-        0: ("Open", {1: "New", 2: "Contacted"}),
-        1: ("Qualified", {3: "Qualified"}),
-        2: ("Disqualified", {4: "Lost", 5: "Cannot Contact", 6: "No Longer Interested", 7: "Canceled"}),
-    }
-    table = Table("lead", "leads", "leadid", "fullname", states=states, object_type_code=4)
-    table.collections = {"Lead_Tasks": ("task", "regardingobjectid")}
-    table.duplicate_rule = ("firstname", "lastname", "emailaddress1")
-    return _build(
-        table,
-        *_owned(),
-        *_texts(subject=300, firstname=50, lastname=50, companyname=100, emailaddress1=100, telephone1=50),
-        *_texts(mobilephone=50, description=2000, address1_city=80, address1_country=80, pl_key=100),
-        Column("fullname", "String", 160, is_read_only=True),
-        *_typed("Money", "estimatedamount", "budgetamount", limit=2),
-        _choice("leadsourcecode", "Advertisement", "Employee Referral", "External Referral", "Partner", "Web"),
-        _choice("leadqualitycode", "Hot", "Warm", "Cold"),
-        _lookup("parentaccountid", "account"),
-        _lookup("parentcontactid", "contact"),
-    )
-
-
-def _opportunity() -> Table:
-    states = {
-        0: ("Open", {1: "In Progress", 2: "On Hold"}),
-        1: ("Won", {3: "Won"}),
-        2: ("Lost", {4: "Canceled", 5: "Out-Sold"}),
-    }
-    table = Table("opportunity", "opportunities", "opportunityid", "name", states=states, object_type_code=3)
-    table.collections = {"Opportunity_Tasks": ("task", "regardingobjectid")}
-    return _build(
-        table,
-        *_owned(),
-        *_texts(name=300, stepname=200, description=2000, pl_number=100, pl_key=100),
-        *_typed("Money", "estimatedvalue", "actualvalue", "budgetamount", limit=2),
-        *_typed("DateOnly", "estimatedclosedate", "actualclosedate"),
-        *_typed("Integer", "closeprobability"),
-        _choice("opportunityratingcode", "Hot", "Warm", "Cold"),
-        _lookup("customerid", "account", "contact"),
-        _lookup("parentaccountid", "account"),
-        _lookup("parentcontactid", "contact"),
-        _lookup("originatingleadid", "lead"),
+        *typed("Boolean", "donotemail", "donotphone", "donotbulkemail"),
+        *typed("DateOnly", "birthdate"),
+        Column("accountrolecode", "Picklist", options={1: "Decision Maker", 2: "Employee", 3: "Influencer"}),
+        lookup("parentcustomerid", "account", "contact"),
+        lookup("originatingleadid", "lead"),
     )
 
 
@@ -162,62 +97,100 @@ def _incident() -> Table:
         2: ("Cancelled", {6: "Cancelled", 2000: "Merged"}),
     }
     table = Table("incident", "incidents", "incidentid", "title", states=states, object_type_code=112)
-    table.collections = {"Incident_Tasks": ("task", "regardingobjectid")}
-    return _build(
-        table,
-        *_owned(),
-        *_texts(title=200, ticketnumber=100, description=2000, pl_key=100),
-        *_typed("DateTime", "resolveby", "responseby"),
-        _choice("prioritycode", "High", "Normal", "Low"),
-        _choice("caseorigincode", "Phone", "Email", "Web"),
-        _choice("casetypecode", "Question", "Problem", "Request"),
-        _lookup("customerid", "account", "contact"),
-        _lookup("primarycontactid", "contact"),
-    )
-
-
-def _annotation() -> Table:
-    table = Table("annotation", "annotations", "annotationid", "subject", change_tracking=False, object_type_code=5)
-    return _build(
-        table,
-        *_owned(),
-        *_texts(subject=500, filename=255, mimetype=256, notetext=100_000, documentbody=1_000_000),
-        *_typed("Boolean", "isdocument"),
-        _lookup("objectid", *_REGARDING),
-    )
-
-
-def _task() -> Table:
-    states = {
-        0: ("Open", {2: "Not Started", 3: "In Progress", 4: "Waiting on someone else", 7: "Deferred"}),
-        1: ("Completed", {5: "Completed"}),
-        2: ("Canceled", {6: "Canceled"}),
+    table.collections = {
+        "Incident_Tasks": ("task", "regardingobjectid"),
+        "Incident_Phonecalls": ("phonecall", "regardingobjectid"),
+        "Incident_Emails": ("email", "regardingobjectid"),
+        "Incident_Appointments": ("appointment", "regardingobjectid"),
+        "Incident_ActivityPointers": ("activitypointer", "regardingobjectid"),
+        "Incident_Annotation": ("annotation", "objectid"),
+        "Incident_IncidentResolutions": ("incidentresolution", "incidentid"),
+        "incident_parent_incident": ("incident", "parentcaseid"),
     }
-    table = Table("task", "tasks", "activityid", "subject", states=states, change_tracking=False, object_type_code=4212)
-    return _build(
+    return build(
         table,
-        *_owned(),
-        *_texts(subject=200, description=2000, pl_key=100),
-        *_typed("DateTime", "scheduledstart", "scheduledend", "actualend"),
-        *_typed("Integer", "percentcomplete"),
-        Column("prioritycode", "Picklist", options={0: "Low", 1: "Normal", 2: "High"}),
+        *owned(),
+        *texts(title=200, ticketnumber=100, description=2000, productserialnumber=100, pl_key=100),
+        *typed("DateTime", "resolveby", "responseby", "escalatedon"),
+        *typed("DateOnly", "followupby"),
+        *typed("Boolean", "firstresponsesent", "isescalated", "customercontacted"),
+        choice("prioritycode", "High", "Normal", "Low"),
+        choice("severitycode", "Default Value"),
         Column(
-            "regardingobjectid",
-            "Lookup",
-            targets={f"regardingobjectid_{target}_task": target for target in _REGARDING},
+            "caseorigincode",
+            "Picklist",
+            options={1: "Phone", 2: "Email", 3: "Web", 2483: "Facebook", 3986: "Twitter", 700610000: "IoT"},
         ),
+        choice("casetypecode", "Question", "Problem", "Request"),
+        Column(
+            "customersatisfactioncode",
+            "Picklist",
+            options={5: "Very Satisfied", 4: "Satisfied", 3: "Neutral", 2: "Dissatisfied", 1: "Very Dissatisfied"},
+        ),
+        lookup("customerid", "account", "contact"),
+        lookup("primarycontactid", "contact"),
+        lookup("responsiblecontactid", "contact"),
+        lookup("parentcaseid", "incident"),
+        lookup("masterid", "incident", read_only=True),
+        lookup("subjectid", "subject"),
     )
+
+
+def _subject() -> Table:
+    table = Table("subject", "subjects", "subjectid", "title", change_tracking=False, object_type_code=129)
+    return build(table, *texts(title=500, description=2000), lookup("parentsubject", "subject"))
 
 
 def _systemuser() -> Table:
     table = Table("systemuser", "systemusers", "systemuserid", "fullname", change_tracking=False, object_type_code=8)
-    return _build(
+    return build(
         table,
         Column("ownerid", "Uniqueidentifier", is_read_only=True),
-        *_texts(firstname=64, lastname=64, fullname=200, internalemailaddress=100, domainname=1000),
-        *_typed("Uniqueidentifier", "azureactivedirectoryobjectid", "applicationid"),
-        *_typed("Boolean", "isdisabled"),
+        *texts(firstname=64, lastname=64, fullname=200, internalemailaddress=100, domainname=1000, employeeid=100),
+        *typed("Uniqueidentifier", "azureactivedirectoryobjectid", "applicationid"),
+        *typed("Boolean", "isdisabled"),
+        lookup("businessunitid", "businessunit"),
     )
+
+
+def _team() -> Table:
+    table = Table("team", "teams", "teamid", "name", change_tracking=False, object_type_code=9)
+    return build(
+        table,
+        Column("ownerid", "Uniqueidentifier", is_read_only=True),
+        *texts(name=160, description=2000, emailaddress=100),
+        Column("teamtype", "Picklist", options={0: "Owner", 1: "Access", 2: "Security Group", 3: "Office Group"}),
+        *typed("Boolean", "isdefault", read_only=True),
+        *typed("Uniqueidentifier", "azureactivedirectoryobjectid"),
+        lookup("administratorid", "systemuser"),
+        lookup("businessunitid", "businessunit"),
+    )
+
+
+def _organisation() -> list[Table]:
+    unit = Table("businessunit", "businessunits", "businessunitid", "name", change_tracking=False, object_type_code=10)
+    money = Table(
+        "transactioncurrency", "transactioncurrencies", "transactioncurrencyid", "currencyname", states=ACTIVE,
+        change_tracking=False, object_type_code=9105,
+    )  # fmt: skip
+    whole = Table(
+        "organization", "organizations", "organizationid", "name", change_tracking=False, object_type_code=1019
+    )
+    return [
+        build(unit, *texts(name=160), lookup("parentbusinessunitid", "businessunit")),
+        build(
+            money,
+            *texts(currencyname=100, isocurrencycode=5, currencysymbol=13),
+            *typed("Integer", "currencyprecision"),
+            *typed("Decimal", "exchangerate", limit=12),
+        ),
+        build(
+            whole,
+            *texts(name=160),
+            *typed("Integer", "expirechangetrackingindays", "languagecode"),
+            lookup("basecurrencyid", "transactioncurrency", read_only=True),
+        ),
+    ]
 
 
 def standard_tables() -> list[Table]:
@@ -225,10 +198,12 @@ def standard_tables() -> list[Table]:
     return [
         _account(),
         _contact(),
-        _lead(),
-        _opportunity(),
+        *sales_tables(),
         _incident(),
-        _annotation(),
-        _task(),
+        *activity_tables(),
+        *survey_tables(),
+        _subject(),
         _systemuser(),
+        _team(),
+        *_organisation(),
     ]

@@ -6,18 +6,25 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
-__all__ = ["Column", "ColumnType", "Schema", "Table", "camel"]
+__all__ = ["Column", "ColumnType", "Schema", "Table", "camel", "metadata_id"]
 
 ColumnType = Literal[
-    "Boolean", "DateOnly", "DateTime", "Decimal", "Double", "Integer", "BigInt", "Lookup", "Memo", "Money", "Picklist",
-    "State", "Status", "String", "Uniqueidentifier",
+    "BigInt", "Boolean", "DateOnly", "DateTime", "Decimal", "Double", "EntityName", "File", "Integer", "Lookup", "Memo",
+    "Money", "MultiSelectPicklist", "Picklist", "State", "Status", "String", "Uniqueidentifier",
 ]  # fmt: skip
 
 # A column that an installation adds carries the prefix of its publisher: pl_nit, cr123_nit.
 _CUSTOM = re.compile(r"_?[a-z][a-z0-9]{1,7}_\w+")
 _MADE_HERE = uuid.UUID("6f0d5f0e-7e0f-4a0b-9d7a-1b1c0f3f2c11")
+
+
+@lru_cache(maxsize=8192)
+def metadata_id(space: str, name: str) -> str:
+    """Return the GUID of a piece of metadata: the same in every emulator, made once."""
+    return str(uuid.uuid5(uuid.UUID(space), name))
 
 
 def camel(logical: str) -> str:
@@ -40,6 +47,12 @@ class Column(NamedTuple):
     options: Mapping[int, str] = {}
     targets: Mapping[str, str] = {}
     is_read_only: bool = False
+    schema: str = ""
+
+    @property
+    def schema_name(self) -> str:
+        """The cased name, in metadata only."""
+        return self.schema or camel(self.name)
 
     @property
     def wire(self) -> str:
@@ -54,6 +67,8 @@ class Table:
 
     ``states`` is ``{statecode: (label, {statuscode: label})}``, the first status being the default one; empty for
     tables without states. ``collections`` maps one-to-many navigation properties to (table, lookup column).
+    ``members`` are the tables that one without rows of its own shows together; ``refuses`` are messages that the table
+    does not take (``Create``: ``direct`` allows it as a nested record).
     """
 
     logical: str
@@ -68,16 +83,32 @@ class Table:
     optimistic_concurrency: bool = True
     object_type_code: int = 10_000
     duplicate_rule: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    refuses: Mapping[str, str] = field(default_factory=dict)
+    is_elastic: bool = False
+    schema: str = ""
 
     @property
     def schema_name(self) -> str:
         """The cased name: part of privilege names and navigation properties."""
-        return camel(self.logical)
+        return self.schema or camel(self.logical)
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the installation added it: its name has the prefix of a publisher."""
+        return _CUSTOM.fullmatch(self.logical) is not None and not self.logical.startswith("msfp_")
+
+    @property
+    def privilege(self) -> str:
+        """What its privileges are called: all activities share theirs, and a few tables have odd ones."""
+        if self.key == "activityid":
+            return "Activity"
+        return {"annotation": "Note", "systemuser": "User"}.get(self.logical, self.schema_name)
 
     @property
     def metadata_id(self) -> str:
         """A GUID that is the same in every emulator."""
-        return str(uuid.uuid5(_MADE_HERE, self.logical))
+        return metadata_id(str(_MADE_HERE), self.logical)
 
     def add(self, *columns: Column) -> None:
         """Add or replace columns."""
@@ -144,3 +175,7 @@ class Schema:
     def add(self, table: Table) -> None:
         """Add or replace a table."""
         self._by_name[table.logical] = table
+
+    def remove(self, logical: str) -> None:
+        """Take a table out."""
+        del self._by_name[logical]

@@ -11,9 +11,11 @@ from periferia_link.testing.emulators._dataverse_calls import Call, answer, chec
 from periferia_link.testing.emulators._dataverse_refusals import (
     DataverseRefused,
     bad_payload,
+    check_closing,
     exists,
     stale,
     unknown_property,
+    unsupported,
 )
 from periferia_link.testing.emulators._dataverse_rows import LOOKUP_TABLE, Rows
 from periferia_link.testing.emulators._dataverse_shapes import context, etag, read_shape, shaped
@@ -44,6 +46,7 @@ class Writes:
             DataverseRefused: 400, 404 or 412 as the body deserves; 500 for a duplicate that a rule detects.
         """
         check_options(call, ("select", "expand"))
+        _check_supported(table, "Create")
         payload = read_payload(self.rows, table, _referenced(call.body, call.contents))
         self._detect_duplicate(call, table, payload.values, None)
         key = insert(self.rows, call, table, payload, payload.values.pop(table.key, None))
@@ -58,6 +61,7 @@ class Writes:
         """
         check_options(call, ("select", "expand"))
         table = address.table
+        _check_supported(table, "Update")
         payload = read_payload(self.rows, table, _referenced(call.body, call.contents))
         payload.values.pop(table.key, None)
         if address.key is not None and address.key in self.rows.of(table):
@@ -77,7 +81,12 @@ class Writes:
         if payload.children or payload.parents:
             raise bad_payload(address.table.entity_set, "Microsoft.Crm.CrmException: Deep update is not supported.")
         values = {name: value for name, value in payload.values.items() if name not in address.alternate}
+        if address.table.is_elastic and call.header("If-Match") is None:
+            # an upsert of an elastic row puts a whole new one in its place (use-elastic-tables.md)
+            emptied = {name: None for name in self.rows.get(address.table, key) if name in address.table.columns}
+            values = {n: v for n, v in emptied.items() if n != address.table.key and not _is_kept(n)} | values
         self._detect_duplicate(call, address.table, values, key)
+        check_closing(address.table, values)
         self.rows.change(address.table, key, values, call.now)
         _join(self.rows, call, address, payload)
         return self._written(call, address, key, is_new=False)
@@ -89,6 +98,7 @@ class Writes:
         Raises:
             DataverseRefused: 404 or 412.
         """
+        _check_supported(address.table, "Delete")
         key = self.existing(address)
         self._check_version(call, address.table, key)
         self.rows.remove(address.table, key, call.now)
@@ -197,13 +207,27 @@ class Writes:
             )
 
     def _written(self, call: Call, address: Address, key: str, *, is_new: bool) -> Response:
-        if not call.wants_representation:
-            return answer(call, 204, None, [("OData-EntityId", f"{call.root}/{address.segment}")])
         row = self.rows.get(address.table, key)
+        if not call.wants_representation:
+            segment = address.segment
+            partition = row.get("partitionid") if address.table.is_elastic else None
+            if partition is not None:
+                quoted = partition.replace("'", "''")
+                segment = f"{address.table.entity_set}({address.table.key}={key},partitionid='{quoted}')"
+            return answer(call, 204, None, [("OData-EntityId", f"{call.root}/{segment}")])
         shape = read_shape(self.rows, address.table, call.options)
         body = {"@odata.context": context(call, shape, "/$entity")}
         body |= shaped(self.rows, call, shape, row, links=False)
         return answer(call, 201 if is_new else 200, body, [("ETag", etag(row))], applied=True)
+
+
+def _is_kept(name: str) -> bool:
+    return name in ("createdon", "modifiedon", "versionnumber", "partitionid")
+
+
+def _check_supported(table: Table, message: str) -> None:
+    if message in table.refuses:
+        raise unsupported(message, table.logical)
 
 
 def insert(rows: Rows, call: Call, table: Table, payload: Payload, key: str | None) -> str:
@@ -242,7 +266,7 @@ def _join(rows: Rows, call: Call, owner: Address, payload: Payload) -> None:
 
 def _point(rows: Rows, call: Call, owner: Address, name: str, member: Address) -> None:
     child, lookup = owner.table.collections[name]
-    if member.table.logical != child or member.key is None:
+    if member.table.logical != child or member.key is None or member.key not in rows.of(member.table):
         raise member.refusal
     wire = f"_{lookup}_value"
     rows.change(member.table, member.key, {wire: owner.key, wire + LOOKUP_TABLE: owner.table.logical}, call.now)

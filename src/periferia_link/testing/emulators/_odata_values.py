@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +79,7 @@ class Quoted(str):
     __slots__ = ()
 
 
+@lru_cache(maxsize=131_072)
 def read_moment(text: str) -> datetime | None:
     """Read an ISO date or time as an instant; a date is its midnight, a time without zone is UTC."""
     found = _MOMENT.fullmatch(text)
@@ -104,11 +106,13 @@ def read_number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
+@lru_cache(maxsize=131_072)
 def read_guid(text: str) -> UUID | None:
     """Read a GUID in its usual form, whatever its case."""
     return UUID(text) if _GUID.fullmatch(text) else None
 
 
+@lru_cache(maxsize=131_072)
 def guid_order(value: UUID) -> bytes:
     """Return the bytes that sort as SQL Server sorts GUIDs: from the last group to the first."""
     raw = value.bytes_le

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, ClassVar
 
+from periferia_link.testing.emulators._dataverse_actions import Actions
 from periferia_link.testing.emulators._dataverse_addresses import Address, locate, split_segment
 from periferia_link.testing.emulators._dataverse_batches import Batches
+from periferia_link.testing.emulators._dataverse_callers import Callers
 from periferia_link.testing.emulators._dataverse_calls import (
     Call,
     answer,
@@ -17,6 +19,7 @@ from periferia_link.testing.emulators._dataverse_calls import (
     read_call,
     refused,
 )
+from periferia_link.testing.emulators._dataverse_files import BLOCK_ACTIONS, Files
 from periferia_link.testing.emulators._dataverse_limits import ServiceProtection
 from periferia_link.testing.emulators._dataverse_messages import BULK, NAMESPACE, Messages
 from periferia_link.testing.emulators._dataverse_metadata import Metadata
@@ -40,7 +43,6 @@ from periferia_link.typing import Clock, Request, Response
 
 __all__ = ["Dynamics365Emulator"]
 
-_CLOSING = ("WinOpportunity", "LoseOpportunity")
 _RIGHTS = {"GET": "Read", "POST": "Create", "PATCH": "Write", "PUT": "Write", "DELETE": "Delete"}
 _LONGEST_URL = 32_768
 _ALWAYS = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
@@ -48,18 +50,22 @@ _ALWAYS = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
 
 class Dynamics365Emulator(Emulator):
     """
-    One environment, below ``/api/data/v9.x``, empty at the start; ``entra`` issues the tokens that it accepts.
+    One environment, below ``/api/data/v9.x``, without records of its own but the caller as a user, a business unit, a
+    currency and the organisation; ``entra`` issues the tokens that it accepts.
 
-    Tables: account, contact, lead, opportunity, incident, annotation, task, systemuser, with the columns that matter
-    here and the custom ones ``pl_*``; :meth:`add_table`, :meth:`add_column` and :meth:`add_alternate_key` customise
-    it. The books are named after entity sets; ``deletions`` is the trace that change tracking reads.
+    Tables: sales (account, contact, lead, opportunity, campaign), service (incident), activities and notes, Customer
+    Voice (``msfp_*``), users and teams, with the columns that matter here and the custom ones ``pl_*``;
+    :meth:`add_table`, :meth:`add_column` and :meth:`add_alternate_key` customise it, as the API does.
 
     What environments differ in is set on the parts: ``tables["account"].change_tracking``, ``pages.cap``,
     ``pages.expire_days``, ``limits`` (service protection), ``metadata.denied`` and ``metadata.local`` (privileges),
     ``rows.plug_ins`` (messages that stop writes), ``empty_codes`` (failed preconditions without a code, as documented
     for older servers).
 
-    Not emulated: FetchXML, ``$apply``, files, elastic tables, QualifyLead, ``$metadata``, customising over the API.
+    ``actions.custom`` are actions of the installation, ``callers.executions`` what its plug-ins saw of each write.
+
+    Not emulated: business process flows, sharing and teams' rights, many-to-many relationships, ``?sql=``, Cosmos
+    queries, incremental metadata (``RetrieveMetadataChanges``), images, merging, partial success of elastic tables.
     """
 
     name: ClassVar[str] = "dynamics365"
@@ -75,9 +81,14 @@ class Dynamics365Emulator(Emulator):
         self.empty_codes = False
         self._writes = Writes(self.rows)
         self._messages = Messages(self.rows)
+        self.actions = Actions(self.rows)
+        self.callers = Callers(self.rows, self.metadata)
+        self._files = Files(self.rows)
+        self._batch: Call | None = None
         self._batches = Batches(self.rows, self._inner)
         self._entrance = threading.Lock()
         self._now = _ALWAYS
+        self.populate()
 
     @property
     def organization_id(self) -> str:
@@ -88,12 +99,18 @@ class Dynamics365Emulator(Emulator):
         """Return what a client needs for a token of this environment, and the scope to ask for."""
         return self.entra.credentials() | {"scope": f"{self.base_url}/.default"}
 
+    def populate(self) -> None:
+        """File what every environment has: its organisation, a business unit, a currency, the caller as a user."""
+        self.rows.found(_ALWAYS)
+
     def reset(self) -> None:
         """Go back to an empty environment; its customisation and its limits stay."""
         with self.lock:
             self.rows.restart()
             self.pages.restart()
             self.limits.restart()
+            self.callers.executions.clear()
+            self._files.restart()
             super().reset()
 
     # ------------------------------------------------------------------ what people do in the CRM
@@ -107,7 +124,14 @@ class Dynamics365Emulator(Emulator):
         return table
 
     def add_column(
-        self, table: str, name: str, kind: ColumnType = "String", *, limit: int | None = None, targets: str = ""
+        self,
+        table: str,
+        name: str,
+        kind: ColumnType = "String",
+        *,
+        limit: int | None = None,
+        targets: str = "",
+        schema_name: str = "",
     ) -> None:
         """
         Add a column to a table.
@@ -122,9 +146,11 @@ class Dynamics365Emulator(Emulator):
             limit: Characters of a text, decimals of a number.
 
             targets: The table that a lookup points to.
+
+            schema_name: The cased name, which is also the navigation property of a lookup: ``cr123_Segment``.
         """
-        navigation = {name: targets} if targets else {}
-        self.tables[table].add(Column(name, kind, limit or _limit(kind), targets=navigation))
+        navigation = {schema_name or name: targets} if targets else {}
+        self.tables[table].add(Column(name, kind, limit or _limit(kind), targets=navigation, schema=schema_name))
 
     def add_alternate_key(self, table: str, *columns: str) -> None:
         """Make columns together unique, and usable as an address: ``accounts(accountnumber='A')``."""
@@ -182,6 +208,7 @@ class Dynamics365Emulator(Emulator):
     def serve(self, request: Request, clock: Clock) -> Response:
         """Answer one request to the Web API."""
         self._now = clock.now()
+        self.rows.expire(self._now)
         server = self.limits.server_of(request.header("Cookie"))
         call: Call | None = None
         remaining: list[tuple[str, str]] = []
@@ -190,12 +217,16 @@ class Dynamics365Emulator(Emulator):
             if not self._is_signed_in(request, clock):
                 return self._unauthorized()
             remaining = self.limits.admit(server, self._now)
-            response = self._batches.run(call) if call.path == ("$batch",) else self._operate(call)
+            self._batch = call if call.path == ("$batch",) else None
+            response = self._batches.run(call) if self._batch else self._operate(call)
             self.limits.charge(server, self._now, max(1, len(self._operations)))
         except DataverseRefused as refusal:
             response = refused(refusal, call=call, empty_codes=self.empty_codes)
         except ODataRefused as refusal:
             response = refused(bad_query(refusal.message), call=call)
+        if call is not None and self._is_elastic(call):
+            token = ("x-ms-session-token", f"207:30#{self.rows.version}#7=154204239")
+            response = Response(response.status, (*response.headers, token), response.body)
         ids = [self.rows.new_request_id() for _ in range(3)]
         headers = [
             ("x-ms-service-request-id", f"{ids[0]},{ids[1]}"),
@@ -206,6 +237,10 @@ class Dynamics365Emulator(Emulator):
             ("Set-Cookie", f"ARRAffinity={server}; path=/; secure; HttpOnly"),
         ]
         return Response(response.status, (*response.headers, *remaining, *headers), response.body)
+
+    def _is_elastic(self, call: Call) -> bool:
+        table = self.tables.of_set(call.path[0].partition("(")[0]) if call.path else None
+        return table is not None and table.is_elastic
 
     def _received(self, request: Request) -> Call:
         if len(request.url) > _LONGEST_URL:
@@ -241,10 +276,11 @@ class Dynamics365Emulator(Emulator):
 
     def _operate(self, call: Call) -> Response:
         """Answer one operation; what a write changed is taken back when it is refused."""
-        if call.method == "GET":
-            return self._route(call)
-        with self.transaction():
-            return self._route(call)
+        with self.callers.acting(call, self._batch):
+            if call.method == "GET":
+                return self._route(call)
+            with self.transaction():
+                return self._route(call)
 
     def _route(self, call: Call) -> Response:
         if not call.path:
@@ -252,14 +288,21 @@ class Dynamics365Emulator(Emulator):
         name = split_segment(call.path[0])[0]
         plain: dict[str, Callable[[Call], Response]] = {
             "WhoAmI": self.metadata.who_am_i,
+            "$metadata": self.metadata.document,
             "EntityDefinitions": self.metadata.definitions,
+            "RelationshipDefinitions": self.metadata.relationships,
+            "CreateEntities": self.metadata.customizing.create_tables,
+            "RetrieveTotalRecordCount": self.metadata.total_counts,
             "sdkmessagefilters": self.metadata.message_filters,
         }
         if name in plain:
             return plain[name](call)
-        if name in _CLOSING:
-            self._allow(call, self.tables["opportunity"], "Write")
-            return self._messages.close_opportunity(call, name)
+        if call.method == "POST" and name in BLOCK_ACTIONS:
+            return self._files.blocks(call, name)
+        if call.method == "POST" and len(call.path) == 1 and self.actions.knows(name):
+            if subject := self.actions.subject_of(name):
+                self._allow(call, self.tables[subject], "Write")
+            return self.actions.run(call, name)
         found = locate(self.rows, call.path[0])
         if isinstance(found, Table):
             return self._on_set(call, found)
@@ -299,14 +342,35 @@ class Dynamics365Emulator(Emulator):
         if call.path[2:] == ("$ref",):
             navigation, member = split_segment(call.path[1])
             return self._writes.link(call, address, navigation, member)
+        if (response := self._on_file(call, address)) is not None:
+            return response
         if len(call.path) > 2:
             msg = "Request message has unresolved parameters"
             raise bad_query(msg)
         if call.path[1] == f"{NAMESPACE}RetrieveUserPrivileges()" and address.table.logical == "systemuser":
             return self.metadata.privileges(call)
+        bound = call.path[1].removeprefix(NAMESPACE)
+        if call.method == "POST" and bound != call.path[1] and self.actions.knows(bound, address.table.logical):
+            return self.actions.run(call, bound, address)
         if call.method == "GET":
             return self._retrieve_part(call, address, call.path[1])
         return self._writes.property(call, address, call.path[1])
+
+    def _on_file(self, call: Call, address: Address) -> Response | None:
+        """Answer what is asked of a file column, or of the bare value of any other; None when it is neither."""
+        is_bare = call.method == "GET" and call.path[2:] == ("$value",)
+        column = address.table.readable(call.path[1])
+        is_piece = call.method != "GET" or call.header("Range") is not None
+        if column is None or not (is_bare or (column.type == "File" and len(call.path) == 2 and is_piece)):
+            return None
+        key = self._writes.existing(address)
+        if column.type == "File":
+            asked = self._files.read if is_bare else self._files.piece if call.method == "GET" else self._files.write
+            return asked(call, address, key, column)
+        value = self.rows.get(address.table, key).get(column.wire)
+        if value is None:
+            return answer(call, 204)
+        return Response(200, (("Content-Type", "text/plain"), ("OData-Version", "4.0")), str(value).encode())
 
     def _retrieve(self, call: Call, address: Address) -> Response:
         check_options(call, ("select", "expand"))
@@ -351,7 +415,7 @@ class Dynamics365Emulator(Emulator):
 
     def _allow(self, call: Call, table: Table, right: str) -> None:
         """Refuse what the caller has no privilege for; change tracking needs one that reaches everything."""
-        needed = f"prv{right}{table.schema_name}"
+        needed = f"prv{right}{table.privilege}"
         is_tracked = TRACKING in call.preferences or "$deltatoken" in call.options
         if needed in self.metadata.denied or (is_tracked and needed in self.metadata.local):
             raise privilege(needed, table.logical, self.rows.user_id, table.object_type_code)
