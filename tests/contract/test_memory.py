@@ -9,7 +9,13 @@ from periferia_link.testing.contract import ConnectorContract
 from periferia_link.testing.memory import MemoryConnector
 
 KINDS = {"Client": Client, "Opportunity": Opportunity, "Project": Project}
-PLAY = {"reset": {"before": "lost-before", "after": "lost-after"}, "throttle": {"before": "throttle"}}
+PLAY = {
+    ("write", "reset", "before"): "lost-before",
+    ("write", "reset", "after"): "lost-after",
+    ("write", "throttle", "before"): "throttle",
+    ("read", "reset", "before"): "read-lost",
+    ("read", "throttle", "before"): "read-throttle",
+}
 
 
 class MemoryFaults:
@@ -22,9 +28,13 @@ class MemoryFaults:
     def writes(self):
         return len(self._connector.requests)
 
+    @property
+    def reads(self):
+        return self._connector.reads
+
     def next(self, fault, when="before", *, on="write"):
-        name = PLAY.get(fault, {}).get(when)
-        if on != "write" or name is None:
+        name = PLAY.get((on, fault, when))
+        if name is None:
             pytest.skip(f"a memory has no line that could break by {fault} {when} a {on}")
         self._connector.fail(name)
 

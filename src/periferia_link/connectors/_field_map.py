@@ -7,11 +7,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from periferia_link.domain import KINDS, Entity
+from periferia_link.domain import KINDS
 from periferia_link.errors import ConfigurationError
 
 __all__ = ["FieldMap", "KindMap"]
@@ -20,7 +19,7 @@ __all__ = ["FieldMap", "KindMap"]
 _NAME = re.compile(r"[^\s'\"&?#%+,;()=]{1,200}")
 
 # Filled by the connector itself, never by a column of its own.
-_OWN = frozenset(Entity.model_fields)
+_OWN = frozenset({"ref", "version", "custom"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +29,21 @@ class KindMap:
 
     ``table`` is the entity set or resource, ``key`` the wire column with the system's own id, ``columns`` maps domain
     fields to wire columns, ``extra`` are wire columns without a domain field: they travel in ``entity.custom``.
-    A domain field that ``columns`` does not name is neither read nor written.
+    A domain field that ``columns`` does not name is neither read nor written. ``choices`` give the numbers of option
+    lists by domain field and word (``{"priority": {"high": 1}}``); the first word of a number is the one that is read.
     """
 
     table: str
     key: str
     columns: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
+    choices: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
         object.__setattr__(self, "extra", tuple(dict.fromkeys(self.extra)))
+        choices = {name: MappingProxyType(dict(words)) for name, words in self.choices.items()}
+        object.__setattr__(self, "choices", MappingProxyType(choices))
 
     @property
     def select(self) -> tuple[str, ...]:
@@ -96,21 +99,29 @@ class FieldMap(Mapping[str, KindMap]):
     def __len__(self) -> int:
         return len(self.kinds)
 
-    def merged(self, overrides: Mapping[str, Any]) -> FieldMap:
+    def merged(self, overrides: Mapping[str, Any], *, own_kinds: bool = False) -> FieldMap:
         """
         Return this map with the changes of an installation.
 
         Args:
             overrides: By kind, any of ``table``, ``key``, ``columns`` (domain field to wire column; an empty column
-                takes the field out of the exchange) and ``extra`` (wire columns to add).
+                takes the field out of the exchange), ``extra`` (wire columns to add) and ``choices`` (domain field to
+                the numbers of its words).
+
+            own_kinds: The system takes kinds that this map does not have: tables of the installation, told with
+                ``table`` and ``key``.
 
         Raises:
             ConfigurationError: An unknown kind, domain field or entry, or a name that cannot be a column.
         """
         kinds = dict(self.kinds)
         for kind, changes in overrides.items():
-            _known(kind, self.kinds, what="kind", where="fields")
-            kinds[kind] = _changed(kind, self.kinds[kind], changes)
+            before = self.kinds.get(kind)
+            if before is None and own_kinds and isinstance(changes, Mapping) and {"table", "key"} <= set(changes):
+                before = KindMap("", "")
+            if before is None:
+                _known(kind, self.kinds, what="kind", where="fields")
+            kinds[kind] = _changed(kind, before or self.kinds[kind], changes)
         return FieldMap(kinds)
 
     def fingerprint(self, kind: str | None = None) -> str:
@@ -125,8 +136,13 @@ class FieldMap(Mapping[str, KindMap]):
         if kind is not None:
             _known(kind, self.kinds, what="kind", where="fields")
         chosen = self.kinds if kind is None else {kind: self.kinds[kind]}
-        content = {name: [m.table, m.key, dict(m.columns), sorted(m.extra)] for name, m in chosen.items()}
+        content = {name: _content(each) for name, each in chosen.items()}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _content(columns: KindMap) -> list[Any]:
+    told: list[Any] = [columns.table, columns.key, dict(columns.columns), sorted(columns.extra)]
+    return [*told, {name: dict(words) for name, words in columns.choices.items()}] if columns.choices else told
 
 
 def _changed(kind: str, before: KindMap, changes: object) -> KindMap:
@@ -134,10 +150,11 @@ def _changed(kind: str, before: KindMap, changes: object) -> KindMap:
     where = f"fields.{kind}"
     entries = _table(changes, where)
     for entry in entries:
-        _known(entry, ("table", "key", "columns", "extra"), what="entry", where=where)
+        _known(entry, ("table", "key", "columns", "extra", "choices"), what="entry", where=where)
     columns = dict(before.columns)
     for name, column in _table(entries.get("columns", {}), f"{where}.columns").items():
-        _known(name, _fields_of(kind, before), what="field", where=f"{where}.columns")
+        if name not in before.columns:  # the model of the kind is loaded for the others only
+            _known(name, _fields_of(kind, before), what="field", where=f"{where}.columns")
         if column == "":
             columns.pop(name, None)
         else:
@@ -152,12 +169,26 @@ def _changed(kind: str, before: KindMap, changes: object) -> KindMap:
         key=_name(entries.get("key", before.key), f"{where}.key"),
         columns=columns,
         extra=(*before.extra, *(_name(column, f"{where}.extra") for column in extra)),
+        choices={**before.choices, **_choices(kind, before, entries.get("choices", {}), f"{where}.choices")},
     )
+
+
+def _choices(kind: str, before: KindMap, told: object, where: str) -> dict[str, dict[str, int]]:
+    """Read the option numbers of an installation: by domain field and word."""
+    found: dict[str, dict[str, int]] = {}
+    for name, words in _table(told, where).items():
+        _known(name, _fields_of(kind, before), what="field", where=where)
+        numbers = _table(words, f"{where}.{name}")
+        if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers.values()):
+            msg = f"{where}.{name} has a word without a number"
+            raise ConfigurationError(msg, hint="write it as { high = 1, normal = 2 }")
+        found[name] = {str(word): number for word, number in numbers.items()}
+    return found
 
 
 def _fields_of(kind: str, before: KindMap) -> set[str]:
     """Return the domain fields that may have a column: those of the model and those the connector maps anyway."""
-    model = KINDS.get(kind)
+    model = KINDS.get(kind.partition(".")[0])
     return set(before.columns) | (set(model.model_fields) - _OWN if model else set())
 
 
@@ -179,6 +210,8 @@ def _known(name: str, known: Mapping[str, Any] | Sequence[str] | set[str], *, wh
     """Refuse a name that is not among *known*, naming the nearest one and all of them."""
     if name in known:
         return
+    from difflib import get_close_matches  # noqa: PLC0415 - loaded when it is needed
+
     near = get_close_matches(str(name), list(known), n=1)
     guess = f"did you mean {near[0]}? " if near else ""
     msg = f"{where}: unknown {what} {name}"

@@ -404,7 +404,7 @@ class TestConfigured:
             ({"options": {"page_size": 0}}, "whole number from 1"),
             ({"options": {"overlap": "2 min"}}, "whole number from 0"),
             ({"options": {"overlap": True}}, "whole number from 0"),
-            ({"fields": {"Ticket": {}}}, "unknown kind Ticket"),
+            ({"fields": {"Lead": {}}}, "unknown kind Lead"),
         ],
     )
     def test_mistakes_in_the_table(self, changes, told):

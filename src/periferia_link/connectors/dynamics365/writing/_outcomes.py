@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from periferia_link.connectors.base import Applied, NotApplied, Outcome, Unknown
-from periferia_link.connectors.dynamics365._requests import Operation
+from periferia_link.connectors.dynamics365.writing._requests import Operation
 from periferia_link.errors import (
     ConnectorError,
     ContractBrokenError,
@@ -29,7 +29,7 @@ from periferia_link.transport._answers import pause_of, request_id
 from periferia_link.transport._odata import decode_batch, error_of
 from periferia_link.typing import Response
 
-__all__ = ["outcome_of", "outcomes_of_batch"]
+__all__ = ["is_from_dataverse", "outcome_of", "outcomes_of_batch"]
 
 KEY_TAKEN: Final = "0x80060892"
 STALE: Final = "0x80060882"
@@ -68,7 +68,7 @@ def outcome_of(operation: Operation, answer: Response, *, now: datetime, is_part
         is_part: The answer stood in a batch, so Dataverse wrote it.
     """
     status = answer.status
-    if status in (200, 201, 204) and (is_part or _is_from_dataverse(answer)):
+    if status in (200, 201, 204) and (is_part or is_from_dataverse(answer)):
         return Applied(operation.ref, answer.header("ETag"))
     if status == 401:
         msg = "the token was refused; a fresh one is taken"
@@ -139,7 +139,7 @@ def _refused(operation: Operation, answer: Response, code: str, message: str) ->
 def _missing(operation: Operation, message: str, told: dict[str, Any]) -> ConnectorError:
     """Tell the record itself from another one that it is linked to."""
     named = {found.lower() for found in _GUID.findall(message)}
-    if operation.write.mode != "create" and (not named or operation.ref.id in named):
+    if operation.write.mode != "create" and (not named or operation.ref.id.rpartition("/")[2] in named):
         return RecordNotFoundError("the record is not there any more", hint="it was deleted in the CRM", **told)
     msg = "a record that it links to is not there"
     return RecordInvalidError(msg, hint="bring the linked record first, or correct the link", **told)
@@ -187,7 +187,7 @@ def _lost(operation: Operation, answer: Response, code: str | None = None) -> Un
     return Unknown(OutcomeUnknownError(msg, hint="it is read back", **_told(operation, answer, code)))
 
 
-def _is_from_dataverse(answer: Response) -> bool:
+def is_from_dataverse(answer: Response) -> bool:
     """Whether the server itself says that it did it: a proxy may answer 200 or 204 as well."""
     return answer.header("OData-Version") is not None and not answer.body.lstrip().startswith(b"<")
 

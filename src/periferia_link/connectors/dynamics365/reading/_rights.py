@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from periferia_link.connectors._field_map import KindMap
-from periferia_link.connectors.dynamics365._web_api import Definition, WebApi
+from periferia_link.connectors.dynamics365.reading._web_api import Definition, WebApi
 from periferia_link.errors import ContractBrokenError, PermissionDeniedError
 from periferia_link.transport._odata import query
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
-from periferia_link.domain import Instant
 from periferia_link.errors import ExpiredCursorError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["TIME_COLUMN", "Place", "split_deleted"]
 
 TIME_COLUMN = "modifiedon"
 """When a row was last changed, in the server's time, to the second."""
 
-_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(Instant | None)
+_LENGTH = len("2026-01-31T23:59:59Z")
+
+
+@functools.cache
+def _moments() -> TypeAdapter[datetime | None]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - a program that only writes needs none
+
+    from periferia_link.domain import Instant  # noqa: PLC0415 - as above
+
+    return TypeAdapter(Instant | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Place:
         """
         try:
             told = json.loads(cursor)
-            since, latest = (_MOMENT.validate_python(told[name]) for name in ("since", "latest"))
+            since, latest = (_moments().validate_python(told[name]) for name in ("since", "latest"))
             place = cls(told["feed"], told["link"], told["tracking"] is True, since, latest)
         except (ValueError, TypeError, KeyError, RecursionError):
             place = cls("delta", "")
@@ -82,7 +92,7 @@ class Place:
         A change that claims to be later than *now* does not move the feed on: one row dated 2099 would hide every
         other change until then.
         """
-        moments = [self.latest, *(_moment(row.get(TIME_COLUMN)) for row in rows)]
+        moments = [self.latest, *_latest([row.get(TIME_COLUMN) for row in rows])]
         return replace(self, latest=max((min(moment, now) for moment in moments if moment), default=None))
 
     def rested(self, overlap: timedelta) -> Place:
@@ -101,6 +111,8 @@ def split_deleted(entries: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any
 
     A deleted entry carries ``id``, not the key column (use-change-tracking-synchronize-data-external-systems.md).
     """
+    if not any("@odata.context" in entry or "reason" in entry for entry in entries):
+        return list(entries), []
     rows, gone = [], []
     for entry in entries:
         if str(entry.get("@odata.context", "")).endswith("/$deletedEntity") or entry.get("reason") == "deleted":
@@ -110,11 +122,19 @@ def split_deleted(entries: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any
     return rows, [key.lower() for key in gone if key]
 
 
+def _latest(values: Sequence[Any]) -> list[datetime | None]:
+    """Return moments of which one is the latest: of texts in the server's form, that is the greatest text."""
+    texts = [value for value in values if isinstance(value, str) and len(value) == _LENGTH and value[-1] == "Z"]
+    if len(texts) == len(values) and texts and (latest := _moment(max(texts))) is not None:
+        return [latest]
+    return [_moment(value) for value in values]
+
+
 def _moment(value: Any) -> datetime | None:
     """Read an instant; one that is none is refused when its row is decoded, not here."""
     try:
-        return _MOMENT.validate_python(value)
-    except ValidationError:
+        return _moments().validate_python(value)
+    except ValueError:
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from periferia_link.domain import TaxId
+from periferia_link import domain
 
 __all__ = ["answered", "chunked", "is_askable", "spellings"]
 
@@ -25,7 +25,7 @@ def spellings(field: str, value: str) -> list[str]:
     """Return the texts under which a value may stand in its column: a tax id is typed in many ways."""
     if field != "tax_id":
         return [value]
-    tax_id = TaxId.parse(value)
+    tax_id = domain.TaxId.parse(value)
     body, digit = value[:-1], value[-1:]
     dotted = f"{body[:-6]}.{body[-6:-3]}.{body[-3:]}" if body.isdigit() and len(body) > 6 else body
     found = [value, f"{body}-{digit}", body, f"{dotted}-{digit}", dotted]
@@ -64,7 +64,10 @@ def _is_same_text(one: str, other: str) -> bool:
 
 
 def _is_same_tax_id(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other) or (TaxId.parse(one) is not None and TaxId.parse(one) == TaxId.parse(other))
+    if _plain(one) == _plain(other):
+        return True
+    number = domain.TaxId.parse(one)
+    return number is not None and number == domain.TaxId.parse(other)
 
 
 def _plain(text: str) -> str:

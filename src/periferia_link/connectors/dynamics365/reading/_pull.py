@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from periferia_link.connectors._field_map import KindMap
 from periferia_link.connectors.base import Page, Row
-from periferia_link.connectors.dynamics365._feed import TIME_COLUMN, Place, split_deleted
 from periferia_link.connectors.dynamics365._options import Options
-from periferia_link.connectors.dynamics365._web_api import WebApi, repeating
+from periferia_link.connectors.dynamics365.reading._feed import TIME_COLUMN, Place, split_deleted
+from periferia_link.connectors.dynamics365.reading._web_api import WebApi, repeating
 from periferia_link.transport._odata import ge, query
 
 __all__ = ["pages"]
@@ -23,8 +23,9 @@ def pages(
     *,
     options: Options,
     is_scan: bool,
-    row: Callable[[Mapping[str, Any]], Row],
+    rows_of: Callable[[Sequence[Mapping[str, Any]]], list[Row]],
     now: Callable[[], datetime],
+    prefer: str | None = None,
 ) -> Iterator[Page]:
     """
     Follow the pages from a place on; the links of the server are used as they are.
@@ -40,9 +41,11 @@ def pages(
 
         is_scan: The pull began without a cursor.
 
-        row: Makes a row of a record.
+        rows_of: Makes rows of records.
 
         now: The current instant.
+
+        prefer: What every page is asked for beside its size.
 
     Raises:
         ExpiredCursorError: The place is forgotten.
@@ -54,24 +57,25 @@ def pages(
     is_resumed = not is_scan
     while True:
         path = place.link or _first(columns, place)
-        entries, rest = api.page(path, prefer=_prefer(place, options), is_resumed=is_resumed)
+        entries, rest = api.page(path, prefer=_prefer(place, options, prefer), is_resumed=is_resumed)
         is_resumed = False
         found, gone = split_deleted(entries)
-        rows = [row(record) for record in found]
+        rows = rows_of(found)
         here = {each.key: each.version for each in rows}
         following = api.following(rest, served)
         if following is not None and here and here == before:
             raise repeating(api.system)
         # a page that overlaps the one before it brings nothing twice
-        fresh = [each for each in rows if each.key not in before or before[each.key] != each.version]
+        if not before.keys().isdisjoint(here):
+            rows = [each for each in rows if each.key not in before or before[each.key] != each.version]
         before = here
         if place.feed == "watermark":
             place = place.seen(found, now())
         if following is None:
-            yield Page(fresh, gone, _end(api, place, rest, options), is_last=True, is_scan=is_scan)
+            yield Page(rows, gone, _end(api, place, rest, options), is_last=True, is_scan=is_scan)
             return
         place = place.on(following)
-        yield Page(fresh, gone, str(place), is_scan=is_scan)
+        yield Page(rows, gone, str(place), is_scan=is_scan)
 
 
 def _first(columns: KindMap, place: Place) -> str:
@@ -85,10 +89,12 @@ def _first(columns: KindMap, place: Place) -> str:
     )
 
 
-def _prefer(place: Place, options: Options) -> str | None:
+def _prefer(place: Place, options: Options, others: str | None) -> str | None:
     wishes = ["odata.track-changes"] if place.tracking else []
     if options.page_size:
         wishes.append(f"odata.maxpagesize={options.page_size}")
+    if others:
+        wishes.append(others)
     return ",".join(wishes) or None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -16,16 +16,16 @@ from periferia_link.errors import (
     PermissionDeniedError,
 )
 from periferia_link.transport._answers import request_id
-from periferia_link.transport._http import Transport
 from periferia_link.transport._json import loads, rows_of
 from periferia_link.transport._odata import any_of, error_of, next_link, query
+from periferia_link.transport._transport import Transport
 from periferia_link.typing import Response
 
 __all__ = ["EXPIRED", "Definition", "WebApi", "repeating"]
 
 EXPIRED: Final = "0x80044352"
 _NO_MEMBER: Final = "0x80072560"
-_DEFINITION = ("LogicalName", "SchemaName", "EntitySetName", "PrimaryIdAttribute", "ChangeTrackingEnabled")
+_DEFINITION = ("LogicalName", "SchemaName", "EntitySetName", "PrimaryIdAttribute", "ChangeTrackingEnabled", "TableType")
 _UNKNOWN_COLUMN = re.compile(r"Could not find a property named '(\w+)'")
 _PRIVILEGE = re.compile(r"\bprv\w+")
 
@@ -37,16 +37,29 @@ class Definition(NamedTuple):
     schema_name: str
     key: str
     is_tracked: bool
+    logical_name: str
+    is_elastic: bool = False
 
 
 class WebApi:
-    """Asks one environment over a transport; thread-safe."""
+    """
+    Asks one environment over a transport; thread-safe.
 
-    def __init__(self, transport: Transport, system: str) -> None:
+    Args:
+        transport: Carries the questions.
+
+        system: Instance name.
+
+        session: The token with which elastic tables show what was written just now, where there is one.
+    """
+
+    def __init__(self, transport: Transport, system: str, *, session: Callable[[], str | None] = lambda: None) -> None:
         self._transport = transport
+        self._session = session
         self.system = system
         self._lock = threading.Lock()
         self._definitions: dict[str, Definition] = {}
+        self._asked: set[str] = set()
 
     def ask(self, path: str, *, prefer: str | None = None, is_resumed: bool = False) -> Response:
         """
@@ -65,7 +78,11 @@ class WebApi:
             ContractBrokenError: A column or table of the mapping is not there, or the answer is none that we know.
             ConnectorError: As :meth:`Transport.read`.
         """
-        response = self._transport.read("GET", path, headers={"Prefer": prefer} if prefer else {})
+        headers = {"Prefer": prefer} if prefer else {}
+        session = self._session()
+        if session is not None:
+            headers["MSCRM.SessionToken"] = session
+        response = self._transport.read("GET", path, headers=headers)
         if response.status == 200:
             return response
         raise self._refusal(response, path, is_resumed=is_resumed)
@@ -82,9 +99,24 @@ class WebApi:
         with self._signed():
             return rows_of(self.ask(path, prefer=prefer, is_resumed=is_resumed).body)
 
-    def rows(self, path: str) -> Iterator[dict[str, Any]]:
+    def rows(self, path: str, *, prefer: str | None = None) -> Iterator[dict[str, Any]]:
         """
         Read every page of a short list.
+
+        Args:
+            path: Below the service root.
+
+            prefer: The ``Prefer`` header of every page.
+
+        Raises:
+            ConnectorError: As :meth:`ask`; or the pages repeat.
+        """
+        for found in self.pages(path, prefer=prefer):
+            yield from found
+
+    def pages(self, path: str, *, prefer: str | None = None) -> Iterator[list[dict[str, Any]]]:
+        """
+        Follow the next links of a list; the rows of each page.
 
         Raises:
             ConnectorError: As :meth:`ask`; or the pages repeat.
@@ -92,8 +124,8 @@ class WebApi:
         served: set[str] = set()
         following: str | None = path
         while following is not None:
-            found, rest = self.page(following)
-            yield from found
+            found, rest = self.page(following, prefer=prefer)
+            yield found
             following = self.following(rest, served)
 
     def following(self, rest: Mapping[str, Any], served: set[str]) -> str | None:
@@ -146,7 +178,7 @@ class WebApi:
             ConnectorError: As :meth:`ask`.
         """
         with self._lock:
-            missing = sorted(set(entity_sets) - set(self._definitions))
+            missing = sorted(set(entity_sets) - self._asked)
             if missing:
                 path = query("EntityDefinitions", select=_DEFINITION, filter=any_of("EntitySetName", missing))
                 for row in self.rows(path):
@@ -155,9 +187,30 @@ class WebApi:
                         str(row.get("SchemaName")),
                         str(row.get("PrimaryIdAttribute")),
                         row.get("ChangeTrackingEnabled") is True,
+                        str(row.get("LogicalName")),
+                        row.get("TableType") == "Elastic",
                     )
                     self._definitions[found.entity_set] = found
+                self._asked.update(missing)
             return dict(self._definitions)
+
+    def entity_set_of(self, logical: str) -> str:
+        """
+        Return the entity set of a table by its logical name.
+
+        Raises:
+            ContractBrokenError: There is no such table.
+        """
+        path = query("EntityDefinitions", select=["EntitySetName"], filter=any_of("LogicalName", [logical]))
+        for row in self.rows(path):
+            return str(row.get("EntitySetName"))
+        msg = f"the environment has no table {logical}"
+        raise ContractBrokenError(msg, hint="give the logical name, in the singular", system=self.system)
+
+    def look_again(self) -> None:
+        """Forget which tables were not there: somebody may have added them."""
+        with self._lock:
+            self._asked &= set(self._definitions)
 
     def known(self, entity_set: str) -> Definition | None:
         """Return a definition if it was asked for before; asks nothing."""

@@ -1,0 +1,1 @@
+"""Reads of the Web API: pages, feeds and their places, look-ups, rights."""

@@ -1,0 +1,1 @@
+"""Writes to the Web API: requests, batches, and what their answers mean."""
