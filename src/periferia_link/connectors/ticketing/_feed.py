@@ -1,14 +1,13 @@
-"""How far a pull of Periticket has come; as text, the cursor that the ledger keeps."""
+"""How far a pull has come; as text, the cursor that the ledger keeps."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from periferia_link.domain import Instant
 from periferia_link.errors import ExpiredCursorError
@@ -46,26 +45,21 @@ class Place:
             page = 0
         if page is None or isinstance(page, str):
             return cls(since, page, latest)
-        msg = "this cursor was not made by a Periticket connector"
+        msg = "this cursor was not made by a connector of a help desk"
         raise ExpiredCursorError(msg, hint="everything is read again", system=system)
 
     def __str__(self) -> str:
         told = {"since": _text(self.since), "page": self.page, "latest": _text(self.latest)}
         return json.dumps(told, separators=(",", ":"))
 
-    @property
-    def params(self) -> list[tuple[str, str]]:
-        """Query parameters that ask for the changes."""
-        return [("updated_since", _text(self.since) or "")] if self.since else []
-
     def behind(
-        self, records: Sequence[Mapping[str, Any]], following: str | None, *, now: datetime, overlap: timedelta
+        self, moments: Iterable[datetime | None], following: str | None, *, now: datetime, overlap: timedelta
     ) -> Place:
         """
         Return the place behind one page.
 
         Args:
-            records: What the page listed.
+            moments: When the records of the page were changed.
 
             following: The server's cursor of the next page; ``None`` ends the pull.
 
@@ -75,20 +69,16 @@ class Place:
             overlap: How far before the latest change the next pull begins. Changes that were committed late, and a
                 second change within the same second, are seen then.
         """
-        moments = [self.latest, *(_moment(record.get("updated_at")) for record in records)]
-        latest = max((min(moment, now) for moment in moments if moment), default=None)
+        latest = max((min(moment, now) for moment in (self.latest, *moments) if moment), default=None)
         if following is not None:
             return Place(self.since, following, latest)
         begins = [moment for moment in (self.since, latest and latest - overlap) if moment]
         return Place(max(begins, default=None))
 
-
-def _moment(value: Any) -> datetime | None:
-    """Read an instant; one that is none is refused when its record is decoded, not here."""
-    try:
-        return _MOMENT.validate_python(value)
-    except ValidationError:
-        return None
+    def not_behind(self, moment: datetime, overlap: timedelta) -> Place:
+        """Return this place, no later than *moment*: a list by number may pass what changes while it is read."""
+        latest = moment - overlap
+        return Place(min(self.since, latest), self.page, self.latest) if self.since is not None else self
 
 
 def _text(moment: datetime | None) -> str | None:
