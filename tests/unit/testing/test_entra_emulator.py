@@ -156,8 +156,8 @@ class TestRefusals:
         ("form", "status", "error", "code"),
         [
             ({"client_secret": "wrong"}, 401, "invalid_client", 7000215),
-            ({"client_secret": None}, 401, "invalid_client", 7000215),
-            ({"client_secret": None, "client_assertion": "e.y.J"}, 401, "invalid_client", 700027),
+            ({"client_secret": None}, 401, "invalid_client", 7000218),
+            ({"client_secret": None, "client_assertion": "e.y.J"}, 400, "invalid_request", 900144),
             ({"client_id": "nobody"}, 400, "unauthorized_client", 700016),
             ({"client_id": None}, 400, "invalid_request", 900144),
             ({"grant_type": None}, 400, "invalid_request", 900144),

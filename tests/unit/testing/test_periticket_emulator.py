@@ -33,8 +33,14 @@ def populated(desk, clock):
     desk.enter(
         "people", {"employee_code": "E-1002", "name": "Luis Mora", "email": "luis.mora@periferia.example"}, clock
     )
-    ticket = {"type": "incident", "subject": "No abre el portal", "client_tax_id": "900123456-8", "priority": "normal"}
-    desk.enter("tickets", ticket | {"requester_email": "mesa@cliente.example"}, clock)
+    client = {"name": "Seguros Cordillera S.A.", "tax_id": "900123456-8", "tier": "A", "renewal_on": "2027-01-31"}
+    desk.enter("clients", client | {"value": "480000000", "currency": "COP"}, clock)
+    desk.enter("projects", {"code": "PRY-001", "name": "Mesa de ayuda", "client_id": "cl-000001"}, clock)
+    given = {"person_code": "E-1001", "project_code": "PRY-001", "hours_per_week": "20", "starts_on": "2026-11-01"}
+    desk.enter("allocations", given, clock)
+    ticket = {"type": "incident", "subject": "No abre el portal", "client_id": "cl-000001", "priority": "normal"}
+    asked = {"requester_email": "mesa@cliente.example", "project_code": "PRY-001", "channel": "portal"}
+    desk.enter("tickets", ticket | asked, clock)
     clock.advance(300)
     worked = {"project_code": "PRY-001", "cost_centre": "CC-10", "worked_on": "2026-11-19"}
     desk.enter(

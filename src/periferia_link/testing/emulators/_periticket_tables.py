@@ -2,102 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timezone
-from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 from periferia_link.testing.emulators._books import Record
+from periferia_link.testing.emulators._periticket_checks import (
+    Check,
+    Refused,
+    amount,
+    day,
+    flag,
+    hours,
+    number,
+    one_of,
+    or_null,
+    text,
+    zoned,
+)
 
-__all__ = ["TABLES", "Refused", "Table", "instant", "stamp"]
-
-Check: TypeAlias = Callable[[Any], Any]
-
-
-class Refused(Exception):  # noqa: N818 - control flow of one request, never leaves the emulator
-    """The request is answered with a problem (RFC 9457); ``fields`` says what is wrong with which member."""
-
-    def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.members = members
-
-
-def instant(moment: datetime) -> str:
-    """Write a moment as Periticket does: UTC, whole seconds."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def stamp(text: str) -> str:
-    """
-    Bring an instant with a zone to the form of :func:`instant`.
-
-    Raises:
-        ValueError: It is no instant, or it has no zone.
-    """
-    moment = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", text))
-    if moment.tzinfo is None:
-        msg = "an instant needs a zone"
-        raise ValueError(msg)
-    return instant(moment)
-
-
-def _text(longest: int, *, empty: bool = False) -> Check:
-    def check(value: Any) -> Any:
-        if not isinstance(value, str) or len(value) > longest or not (empty or value.strip()):
-            msg = f"text of 1 to {longest} characters expected"
-            raise ValueError(msg)
-        return value
-
-    return check
-
-
-def _one_of(*words: str) -> Check:
-    def check(value: Any) -> Any:
-        if value not in words:
-            msg = f"one of {', '.join(words)} expected"
-            raise ValueError(msg)
-        return value
-
-    return check
-
-
-def _or_null(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
-
-
-def _flag(value: Any) -> Any:
-    if not isinstance(value, bool):
-        msg = "true or false expected"
-        raise ValueError(msg)  # noqa: TRY004 - the caller turns every ValueError into a problem
-    return value
-
-
-def _day(value: Any) -> Any:
-    try:
-        return date.fromisoformat(value).isoformat()
-    except (TypeError, ValueError) as exc:
-        msg = "a date as 2026-11-21 expected"
-        raise ValueError(msg) from exc
-
-
-def _hours(value: Any) -> Any:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{1,2}(\.\d{1,2})?", value) or not 0 < Decimal(value) <= 24:
-        msg = "a decimal string above 0, at most 24, with two decimals expected"
-        raise ValueError(msg)
-    return str(Decimal(value).quantize(Decimal("0.01")))
-
-
-def _zoned(value: Any) -> Any:
-    try:
-        return stamp(value)
-    except (TypeError, ValueError) as exc:
-        msg = "an instant with a zone expected"
-        raise ValueError(msg) from exc
+__all__ = ["EVENTS", "TABLES", "Table"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +30,8 @@ class Table:
     One resource.
 
     ``writable`` are the members that a client may send, ``required`` those that a new record needs, ``refers`` maps
-    members to the resource that they point at, ``filters`` are the members that a list can be asked for by value.
+    members to the resource that they point at (``people.employee_code``: to another member than the id), ``filters``
+    are the members that a list can be asked for by value. Only what keeps tombstones can be deleted.
     """
 
     prefix: str
@@ -140,8 +65,18 @@ class Table:
             raise Refused(422, "invalid", "Some members cannot be stored.", errors=wrong)
         return stored
 
+    def offers(self, method: str) -> bool:
+        """Whether clients may use that method on records of this kind."""
+        return method == "GET" or (bool(self.writable) and (method != "DELETE" or self.keeps_tombstones))
 
+
+_LIVING = {"created_at": None, "updated_at": None, "revision": 1}
 _STAMPS = {"created_at": None, "updated_at": None, "deleted_at": None, "revision": 1}
+
+_REF = or_null(text(100))
+_ID = or_null(text(40))
+_CODE = or_null(text(50))
+_PRIORITY = one_of("urgent", "high", "normal", "low")
 
 _WORKLOGS = Table(
     prefix="wl",
@@ -160,16 +95,16 @@ _WORKLOGS = Table(
         **_STAMPS,
     },
     writable={
-        "ticket_id": _or_null(_text(40)),
-        "person_id": _text(40),
-        "project_code": _or_null(_text(50)),
-        "cost_centre": _or_null(_text(50)),
-        "worked_on": _day,
-        "hours": _hours,
-        "note": _or_null(_text(4000, empty=True)),
-        "billable": _flag,
-        "status": _one_of("draft", "submitted", "approved", "rejected"),
-        "external_ref": _or_null(_text(100)),
+        "ticket_id": _ID,
+        "person_id": text(40),
+        "project_code": _CODE,
+        "cost_centre": _CODE,
+        "worked_on": day,
+        "hours": hours(24),
+        "note": or_null(text(4000, empty=True)),
+        "billable": flag,
+        "status": one_of("draft", "submitted", "approved", "rejected"),
+        "external_ref": _REF,
     },
     required=frozenset({"person_id", "worked_on", "hours"}),
     refers={"person_id": "people", "ticket_id": "tickets"},
@@ -183,10 +118,10 @@ _PEOPLE = Table(
         "employee_code": None,
         "name": None,
         "email": None,
+        "groups": [],
+        "skills": [],
         "active": True,
-        "created_at": None,
-        "updated_at": None,
-        "revision": 1,
+        **_LIVING,
     },
     filters=frozenset({"employee_code"}),
 )
@@ -194,22 +129,30 @@ _PEOPLE = Table(
 _TICKETS = Table(
     prefix="tk",
     blank={
+        "number": None,
         "type": "incident",
         "subject": None,
         "description": None,
         "status": "new",
         "priority": "normal",
+        "category": None,
+        "channel": None,
+        "client_id": None,
         "client_tax_id": None,
         "project_code": None,
         "requester_email": None,
+        "group": None,
         "assignee_id": None,
+        "resolver_id": None,
         "external_ref": None,
+        "opened_at": None,
         "due_at": None,
+        "resolved_at": None,
         "closed_at": None,
         **_STAMPS,
     },
     writable={
-        "type": _one_of(
+        "type": one_of(
             "peticion",
             "queja",
             "reclamo",
@@ -220,24 +163,165 @@ _TICKETS = Table(
             "service_request",
             "allocation",
         ),
-        "subject": _text(255),
-        "description": _or_null(_text(100_000, empty=True)),
-        "status": _one_of(
+        "subject": text(255),
+        "description": or_null(text(100_000, empty=True)),
+        "status": one_of(
             "new", "open", "in_progress", "pending_customer", "on_hold", "resolved", "closed", "cancelled"
         ),
-        "priority": _one_of("urgent", "high", "normal", "low"),
-        "client_tax_id": _or_null(_text(20)),
-        "project_code": _or_null(_text(50)),
-        "requester_email": _or_null(_text(200)),
-        "assignee_id": _or_null(_text(40)),
-        "external_ref": _or_null(_text(100)),
-        "due_at": _or_null(_zoned),
+        "priority": _PRIORITY,
+        "category": or_null(text(200)),
+        "channel": or_null(text(100)),
+        "client_id": _ID,
+        "client_tax_id": or_null(text(20)),
+        "project_code": _CODE,
+        "requester_email": or_null(text(200)),
+        "group": or_null(text(200)),
+        "assignee_id": _ID,
+        "resolver_id": _ID,
+        "external_ref": _REF,
+        "opened_at": zoned,
+        "due_at": or_null(zoned),
     },
     required=frozenset({"subject"}),
-    refers={"assignee_id": "people"},
-    filters=frozenset({"external_ref"}),
+    refers={"assignee_id": "people", "resolver_id": "people", "client_id": "clients"},
+    filters=frozenset({"external_ref", "number"}),
     keeps_tombstones=True,
 )
 
-TABLES: Mapping[str, Table] = {"worklogs": _WORKLOGS, "people": _PEOPLE, "tickets": _TICKETS}
+EVENTS = Table(
+    prefix="ev",
+    blank={
+        "ticket_id": None,
+        "at": None,
+        "member": None,
+        "old": None,
+        "new": None,
+        "actor_id": None,
+        "note": None,
+        "external_ref": None,
+        "updated_at": None,
+    },
+    writable={
+        "member": one_of("reply", "note"),
+        "new": or_null(one_of("agent", "customer")),
+        "actor_id": _ID,
+        "note": text(4000),
+        "external_ref": _REF,
+    },
+    required=frozenset({"member", "note"}),
+    refers={"actor_id": "people"},
+    filters=frozenset({"ticket_id", "external_ref"}),
+)
+"""The history of tickets; a client may write messages, the rest is told by Periticket itself."""
+
+_CLIENTS = Table(
+    prefix="cl",
+    blank={
+        "name": None,
+        "tax_id": None,
+        "active": True,
+        "tier": None,
+        "value": None,
+        "currency": None,
+        "renewal_on": None,
+        "open_opportunities": None,
+        "open_value": None,
+        "satisfaction": None,
+        "answers": None,
+        "open_pqrs": None,
+        "overdue_pqrs": None,
+        "breaches": None,
+        "score": None,
+        "priority": None,
+        "priority_reason": None,
+        "external_ref": None,
+        **_LIVING,
+    },
+    writable={
+        "name": text(200),
+        "tax_id": or_null(text(20)),
+        "active": flag,
+        "tier": or_null(text(40)),
+        "value": or_null(amount),
+        "currency": or_null(text(3)),
+        "renewal_on": or_null(day),
+        "open_opportunities": or_null(number),
+        "open_value": or_null(amount),
+        "satisfaction": or_null(amount),
+        "answers": or_null(number),
+        "open_pqrs": or_null(number),
+        "overdue_pqrs": or_null(number),
+        "breaches": or_null(number),
+        "score": or_null(number),
+        "priority": or_null(_PRIORITY),
+        "priority_reason": or_null(text(2000)),
+        "external_ref": _REF,
+    },
+    required=frozenset({"name"}),
+    filters=frozenset({"external_ref", "tax_id"}),
+)
+
+_PROJECTS = Table(
+    prefix="pj",
+    blank={
+        "code": None,
+        "name": None,
+        "client_id": None,
+        "status": "open",
+        "starts_on": None,
+        "ends_on": None,
+        "external_ref": None,
+        **_LIVING,
+    },
+    writable={
+        "code": text(50),
+        "name": text(200),
+        "client_id": _ID,
+        "status": one_of("open", "closed"),
+        "starts_on": or_null(day),
+        "ends_on": or_null(day),
+        "external_ref": _REF,
+    },
+    required=frozenset({"code", "name"}),
+    refers={"client_id": "clients"},
+    filters=frozenset({"external_ref", "code"}),
+)
+
+_ALLOCATIONS = Table(
+    prefix="al",
+    blank={
+        "person_code": None,
+        "project_code": None,
+        "role": None,
+        "cost_centre": None,
+        "hours_per_week": None,
+        "starts_on": None,
+        "ends_on": None,
+        "external_ref": None,
+        **_STAMPS,
+    },
+    writable={
+        "person_code": text(50),
+        "project_code": text(50),
+        "role": or_null(text(200)),
+        "cost_centre": _CODE,
+        "hours_per_week": hours(168),
+        "starts_on": day,
+        "ends_on": or_null(day),
+        "external_ref": _REF,
+    },
+    required=frozenset({"person_code", "project_code", "hours_per_week", "starts_on"}),
+    refers={"person_code": "people.employee_code"},
+    filters=frozenset({"external_ref", "person_code", "project_code"}),
+    keeps_tombstones=True,
+)
+
+TABLES: Mapping[str, Table] = {
+    "worklogs": _WORKLOGS,
+    "people": _PEOPLE,
+    "tickets": _TICKETS,
+    "clients": _CLIENTS,
+    "projects": _PROJECTS,
+    "allocations": _ALLOCATIONS,
+}
 """The resources under ``/api/v1``, by name."""

@@ -1,9 +1,8 @@
 """
-Microsoft Entra ID: discovery and the token endpoint, client credentials with a secret.
+Microsoft Entra ID: discovery and the token endpoint, client credentials with a secret or a certificate.
 
 Shapes as msal 1.39 and azure-identity 1.27 accept them. Of the error codes only 7000215 was seen on a wire;
 the others follow the published list (learn.microsoft.com/entra/identity-platform/reference-error-codes).
-A ``client_assertion`` (certificate) is answered as a failed one.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from periferia_link.testing.emulators._emulator import Emulator, json_response
+from periferia_link.testing.emulators._entra_assertions import ASSERTION_TYPE, Objection, judged, thumbprint_of
 from periferia_link.typing import Clock, Request, Response
 
 __all__ = ["EntraEmulator"]
@@ -38,8 +38,12 @@ class EntraEmulator(Emulator):
     """
     Issues bearer tokens that its sibling emulators recognise with :meth:`validate`.
 
-    Tables: ``applications`` (client id -> ``client_secret``), ``settings`` (``token`` -> ``expires_in``,
-    ``refresh_in``) and ``tokens`` (what was issued, by token). All of them can be seeded.
+    Tables: ``applications`` (client id -> ``client_secret``, ``certificates`` in PEM), ``settings`` (``token`` ->
+    ``expires_in``, ``refresh_in``; ``assertion`` -> ``is_single_use``), ``assertions`` (those that were believed) and
+    ``tokens`` (what was issued, by token). All of them can be seeded.
+
+    An assertion is taken more than once by default, as msal sends one for ten minutes; with ``is_single_use`` the
+    second use of a ``jti`` is refused.
     """
 
     name: ClassVar[str] = "entra"
@@ -55,8 +59,13 @@ class EntraEmulator(Emulator):
 
     def populate(self) -> None:
         """Register one application and the usual lifetime of tokens."""
-        self.books["applications"] = {self.client_id: {"id": self.client_id, "client_secret": self._secret}}
-        self.books["settings"] = {"token": {"id": "token", "expires_in": 3599, "refresh_in": None}}
+        application = {"id": self.client_id, "client_secret": self._secret, "certificates": []}
+        self.books["applications"] = {self.client_id: application}
+        self.books["settings"] = {
+            "token": {"id": "token", "expires_in": 3599, "refresh_in": None},
+            "assertion": {"id": "assertion", "is_single_use": False},
+        }
+        self.books["assertions"] = {}
         self.books["tokens"] = {}
 
     def credentials(self) -> dict[str, Any]:
@@ -67,6 +76,22 @@ class EntraEmulator(Emulator):
             "client_secret": self._secret,
             "authority": self.base_url,
         }
+
+    def enrol(self, certificate: str, *, client_id: str | None = None) -> str:
+        """
+        Register a certificate (PEM) for the application, beside those it has; returns its thumbprint.
+
+        Args:
+            certificate: PEM text; more in it, such as a private key, is ignored.
+
+            client_id: Of another application than the first.
+        """
+        begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+        pem = begin + certificate.partition(begin)[2].partition(end)[0] + end + "\n"
+        with self.lock:
+            application = self.books["applications"][client_id or self.client_id]
+            application["certificates"] = [*application.get("certificates", ()), pem]
+        return thumbprint_of(pem)
 
     @property
     def expires_in(self) -> int:
@@ -139,7 +164,7 @@ class EntraEmulator(Emulator):
 
     def _token(self, request: Request, clock: Clock) -> Response:
         form = dict(parse_qsl(request.body.decode("utf-8", "replace")))
-        mistake = self._mistake(request, form)
+        mistake = self._mistake(request, form, clock)
         if mistake is not None:
             return _refused(mistake, request, clock)
         audience = form["scope"].removesuffix("/.default").rstrip("/")
@@ -149,7 +174,7 @@ class EntraEmulator(Emulator):
         token = self._issue(audience, form["client_id"], clock)
         return json_response(200, {"token_type": "Bearer", **lifetime, "access_token": token}, _UNCACHED)
 
-    def _mistake(self, request: Request, form: Mapping[str, str]) -> _Refusal | None:
+    def _mistake(self, request: Request, form: Mapping[str, str], clock: Clock) -> _Refusal | None:
         """Return what is wrong with a token request, in the order in which Entra looks."""
         if request.method != "POST":
             text = f"The endpoint only accepts POST requests. Received a {request.method} request."
@@ -166,20 +191,51 @@ class EntraEmulator(Emulator):
         if application is None:
             text = f"Application with identifier '{form['client_id']}' was not found in the directory."
             return _Refusal(400, "unauthorized_client", 700016, text)
-        if "client_assertion" in form:
-            return _Refusal(401, "invalid_client", 700027, "The certificate of the client assertion is not registered.")
-        if not hmac.compare_digest(form.get("client_secret", "").encode(), application["client_secret"].encode()):
-            text = (
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
-                f"value, not the client secret ID, for a secret added to app '{form['client_id']}'."
-            )
-            return _Refusal(401, "invalid_client", 7000215, text)
+        unproved = self._unproved(form, application, clock)
+        if unproved is not None:
+            return unproved
         if " " in form["scope"].strip() or not form["scope"].endswith("/.default"):
             text = (
                 f"The provided value for scope {form['scope']} is not valid. Client credential flows must have a "
                 "scope value with /.default suffixed to the resource identifier (application ID URI)."
             )
             return _Refusal(400, "invalid_scope", 1002012, text)
+        return None
+
+    def _unproved(self, form: Mapping[str, str], application: Mapping[str, Any], clock: Clock) -> _Refusal | None:
+        """Return why the application is not believed to be itself."""
+        if "client_assertion" in form:
+            return self._unasserted(form, application, clock)
+        if "client_secret" not in form:
+            text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+            return _Refusal(401, "invalid_client", 7000218, text)
+        if not hmac.compare_digest(form["client_secret"].encode(), application["client_secret"].encode()):
+            text = (
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
+                f"value, not the client secret ID, for a secret added to app '{form['client_id']}'."
+            )
+            return _Refusal(401, "invalid_client", 7000215, text)
+        return None
+
+    def _unasserted(self, form: Mapping[str, str], application: Mapping[str, Any], clock: Clock) -> _Refusal | None:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            text = "The request body must contain the following parameter: 'client_assertion_type'."
+            return _Refusal(400, "invalid_request", 900144, text)
+        base = f"{self.base_url}/{self.tenant_id}"
+        found = judged(
+            form["client_assertion"],
+            client_id=form["client_id"],
+            certificates=application.get("certificates", ()),
+            audiences={f"{base}/oauth2/v2.0/token", f"{base}/v2.0", base},
+            now=clock.now(),
+        )
+        if isinstance(found, Objection):
+            return _Refusal(401, "invalid_client", found.code, found.text)
+        single_use = self.books["settings"].get("assertion", {}).get("is_single_use")
+        if single_use and found.key in self.books["assertions"]:
+            text = "Client assertion failed signature validation. [Reason - The assertion was used before.]"
+            return _Refusal(401, "invalid_client", 700027, text)
+        self.books["assertions"][found.key] = {"id": found.key}
         return None
 
     def _issue(self, audience: str, client_id: str, clock: Clock) -> str:

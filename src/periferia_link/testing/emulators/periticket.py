@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import heapq
 import hmac
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from periferia_link.testing.emulators._books import Record
-from periferia_link.testing.emulators._emulator import Emulator, json_response, parse_json
-from periferia_link.testing.emulators._periticket_tables import TABLES, Refused, Table, instant, stamp
+from periferia_link.testing.emulators._emulator import Emulator, json_response
+from periferia_link.testing.emulators._periticket_checks import Refused, instant, stamp
+from periferia_link.testing.emulators._periticket_lists import (
+    answer_record,
+    body_of,
+    etag,
+    filters,
+    only,
+    page,
+    parse_query,
+    place_of,
+    problem,
+    since_of,
+    single,
+)
+from periferia_link.testing.emulators._periticket_tables import EVENTS, TABLES, Table
+from periferia_link.testing.emulators._periticket_webhooks import Message, message, secret_of
 from periferia_link.typing import Clock, Request, Response
 
 __all__ = ["LOADED_AT", "PeriticketEmulator"]
 
 _ROOT = "/api/v1/"
-_PAGE = 200
-_CURSOR_LIFE = timedelta(hours=24)
 _TOMBSTONE_LIFE = timedelta(days=90)
 _KEY_LIFE = timedelta(days=30)
 _SESSION_LIFE = timedelta(hours=1)
-_ENDED = frozenset({"closed", "cancelled"})
 LOADED_AT = "2026-03-02T13:00:00Z"
 """When loaded records were last changed, unless they say otherwise."""
 
-_TOLD = ("status", "priority", "assignee_id")  # members of a ticket whose changes are events
-
-_TITLES = {
-    400: "Bad request",
-    401: "Not signed in",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Conflict",
-    410: "Gone",
-    412: "Changed meanwhile",
-    415: "JSON expected",
-    422: "Invalid",
-    428: "If-Match required",
-    429: "Too many requests",
-}
+_ENDED = {"resolved_at": {"resolved", "closed"}, "closed_at": {"closed", "cancelled"}}
+_DATED = {"created_at", "updated_at", "at", "opened_at"}
+_TOLD = ("status", "priority", "group", "assignee_id")  # members of a ticket whose changes are events
 
 
 class PeriticketEmulator(Emulator):
     """
-    Work logs, people, tickets and their events over REST.
+    Work logs, people, tickets with their events, clients, projects and allocations over REST.
 
     ``rights`` may be narrowed to see 403. :meth:`enter`, :meth:`amend` and :meth:`discard` do what somebody does in
     the web application, by the same rules as the API and without a line in the log.
@@ -65,6 +61,7 @@ class PeriticketEmulator(Emulator):
         }
         self._token = f"ptk_{hashlib.sha256(f'token {seed}'.encode()).hexdigest()[:32]}"
         self._password = f"Clave-{hashlib.sha256(f'password {seed}'.encode()).hexdigest()[:12]}"
+        self.webhook_secret = secret_of(seed)
         self._sessions: dict[str, datetime] = {}
         self._numbers: dict[str, int] = {}
 
@@ -76,7 +73,7 @@ class PeriticketEmulator(Emulator):
 
     def refusal(self, status: int, code: str, message: str) -> Response:
         """Answer with a problem (RFC 9457)."""
-        return _problem(Refused(status, code or "error", message))
+        return problem(Refused(status, code or "error", message))
 
     def reset(self) -> None:
         """Go back to the start: no records, no sessions."""
@@ -94,7 +91,10 @@ class PeriticketEmulator(Emulator):
         """
         complete: dict[str, list[Record]] = {}
         for table, records in tables.items():
-            blank = TABLES[table].blank | {"created_at": LOADED_AT, "updated_at": LOADED_AT} if table in TABLES else {}
+            known = TABLES.get(table) or (EVENTS if table == "events" else None)
+            blank = (
+                {name: LOADED_AT if name in _DATED else value for name, value in known.blank.items()} if known else {}
+            )
             complete[table] = [
                 ({} if self.key_of(table, record) in self.books[table] else blank) | record for record in records
             ]
@@ -117,6 +117,11 @@ class PeriticketEmulator(Emulator):
         with self.lock:
             self._delete(table, key, clock)
 
+    def webhook(self, table: str, key: str, clock: Clock) -> Message:
+        """Return the signed message about the last change of a record, as it is posted to a receiver."""
+        with self.lock:
+            return message(table, self.books[table][key], secret=self.webhook_secret, at=clock.now())
+
     # What a client asks.
 
     def serve(self, request: Request, clock: Clock) -> Response:
@@ -124,7 +129,7 @@ class PeriticketEmulator(Emulator):
         try:
             return self._route(request, clock)
         except Refused as refused:
-            return _problem(refused)
+            return problem(refused)
 
     def _route(self, request: Request, clock: Clock) -> Response:
         address = urlsplit(request.url)
@@ -134,12 +139,17 @@ class PeriticketEmulator(Emulator):
         if parts == ["session"]:
             return self._open_session(request, clock)
         self._admit(request, clock)
-        query = _query(address.query)
+        query = parse_query(address.query)
         match (request.method, parts):
             case ("GET", ["me"]):
                 return self._me(query)
+            case ("GET", ["events"]):
+                return self._every_event(query, clock)
             case ("GET", ["tickets", key, "events"]):
                 return self._events(key, query, clock)
+            case ("POST", ["tickets", key, "events"]):
+                self._allow("tickets:write")
+                return self._post_event(key, request, clock)
             case (method, [table]) if table in TABLES:
                 verbs: dict[str, Callable[[], Response]] = {
                     "GET": lambda: self._list(table, query, clock),
@@ -147,13 +157,13 @@ class PeriticketEmulator(Emulator):
                 }
             case (method, [table, key]) if table in TABLES:
                 verbs = {
-                    "GET": lambda: self._item(table, key, request),
+                    "GET": lambda: self._item(table, key, query, request),
                     "PATCH": lambda: self._patch(table, key, request, clock),
                     "DELETE": lambda: self._remove(table, key, request, clock),
                 }
             case _:
                 raise Refused(404, "not-found", "There is nothing at this path.")
-        if method not in verbs or (method != "GET" and not TABLES[table].writable):
+        if method not in verbs or not TABLES[table].offers(method):
             raise Refused(405, "method-not-allowed", f"{method} is not offered here.")
         self._allow(f"{table}:{'read' if method == 'GET' else 'write'}")
         return verbs[method]()
@@ -163,7 +173,7 @@ class PeriticketEmulator(Emulator):
     def _open_session(self, request: Request, clock: Clock) -> Response:
         if request.method != "POST":
             raise Refused(405, "method-not-allowed", f"{request.method} is not offered here.")
-        given = _body(request)
+        given = body_of(request)
         mine = self.credentials()
         if not isinstance(given, dict) or any(
             not hmac.compare_digest(str(given.get(name, "")).encode(), str(mine[name]).encode())
@@ -188,7 +198,7 @@ class PeriticketEmulator(Emulator):
             raise Refused(403, "not-allowed", f"The right {right} is missing.", missing_right=right)
 
     def _me(self, query: Mapping[str, list[str]]) -> Response:
-        _only(query, frozenset())
+        only(query, ())
         return json_response(
             200,
             {
@@ -204,54 +214,104 @@ class PeriticketEmulator(Emulator):
 
     def _list(self, table: str, query: Mapping[str, list[str]], clock: Clock) -> Response:
         rules = TABLES[table]
-        _only(query, {"updated_since", "cursor", "limit", "ids", *rules.filters} | _deleted_parameter(rules))
-        since, after = _since(query), _place(_single(query, "cursor"), clock)
+        own = {"include_deleted"} if rules.keeps_tombstones else set()
+        own |= {"include"} if table == "tickets" else set()
+        only(query, {"updated_since", "cursor", "limit", "ids", *rules.filters, *own})
+        since, after = since_of(query), place_of(single(query, "cursor"), clock)
+        with_events = _wants_events(query)
         # one look at every record and the rest at few: a long pull stays quick
         floor = max(since, after[0])
         rows = [row for row in self.books[table].values() if row["updated_at"] >= floor]
         if rules.keeps_tombstones:
             oldest = instant(clock.now() - _TOMBSTONE_LIFE)
-            with_deleted = _single(query, "include_deleted") == "true"
+            with_deleted = single(query, "include_deleted") == "true"
             if with_deleted and since and since < oldest:
                 raise Refused(410, "tombstones-expired", "Deletions are kept for 90 days; read everything again.")
             rows = [row for row in rows if not (gone := row.get("deleted_at")) or (with_deleted and gone >= oldest)]
-        for test in _filters(query, rules):
+        for test in filters(query, rules):
             rows = [row for row in rows if test(row)]
-        return _page(rows, query, clock)
+        found, following = page(rows, query, clock)
+        return json_response(
+            200, {"data": self._with_events(found) if with_events else found, "next_cursor": following}
+        )
 
     def _events(self, key: str, query: Mapping[str, list[str]], clock: Clock) -> Response:
         self._allow("tickets:read")
-        _only(query, {"cursor", "limit"})
+        only(query, {"cursor", "limit"})
         self._live("tickets", key)
         rows = [row for row in self.books["events"].values() if row["ticket_id"] == key]
-        return _page(rows, query, clock, sort="at")
+        found, following = page(rows, query, clock, sort="at")
+        return json_response(200, {"data": found, "next_cursor": following})
+
+    def _every_event(self, query: Mapping[str, list[str]], clock: Clock) -> Response:
+        self._allow("tickets:read")
+        only(query, {"updated_since", "cursor", "limit", "ids", *EVENTS.filters})
+        since = since_of(query)
+        rows = [row for row in self.books["events"].values() if row["updated_at"] >= since]
+        for test in filters(query, EVENTS):
+            rows = [row for row in rows if test(row)]
+        found, following = page(rows, query, clock)
+        return json_response(200, {"data": found, "next_cursor": following})
+
+    def _with_events(self, tickets: Iterable[Record]) -> list[Record]:
+        """Put the history into each ticket, in order of time and id."""
+        told: dict[str, list[Record]] = {row["id"]: [] for row in tickets}
+        for event in self.books["events"].values():
+            if event["ticket_id"] in told:
+                told[event["ticket_id"]].append(event)
+        return [row | {"events": sorted(told[row["id"]], key=lambda one: (one["at"], one["id"]))} for row in tickets]
 
     # Items.
 
-    def _item(self, table: str, key: str, request: Request) -> Response:
+    def _item(self, table: str, key: str, query: Mapping[str, list[str]], request: Request) -> Response:
+        only(query, {"include"} if table == "tickets" else ())
         row = self._live(table, key)
-        if request.header("If-None-Match") == _etag(row):
-            return Response(304, (("ETag", _etag(row)),))
-        return _record(200, row)
+        if request.header("If-None-Match") == etag(row):
+            return Response(304, (("ETag", etag(row)),))
+        return answer_record(200, self._with_events([row])[0] if _wants_events(query) else row)
 
     def _post(self, table: str, request: Request, clock: Clock) -> Response:
+        def make(values: Any) -> Record:
+            return self._insert(table, TABLES[table].checked(values, new=True), clock)
+
+        return self._once(table, request, clock, make)
+
+    def _post_event(self, key: str, request: Request, clock: Clock) -> Response:
+        """Take a message about a ticket: what was written to the client, by them, or among ourselves."""
+        self._live("tickets", key)
+
+        def make(values: Any) -> Record:
+            stored = EVENTS.checked(values, new=True)
+            if (stored["member"] == "reply") != (stored.get("new") is not None):
+                wrong = [{"field": "new", "message": "who wrote a reply: agent or customer; null for a note"}]
+                raise Refused(422, "invalid", "Some members cannot be stored.", errors=wrong)
+            self._check(EVENTS, "events", stored)
+            now = instant(clock.now())
+            self._change("tickets", key, {}, clock)
+            return self._file_event(key, stored, now)
+
+        return self._once("events", request, clock, make)
+
+    def _once(self, table: str, request: Request, clock: Clock, make: Callable[[Any], Record]) -> Response:
+        """Create for one Idempotency-Key one record."""
         key = request.header("Idempotency-Key")
         if not key:
             raise Refused(400, "idempotency-key-required", "A create needs the header Idempotency-Key.")
-        values = _body(request)
-        digest = hashlib.sha256(json.dumps([table, values], sort_keys=True, default=str).encode()).hexdigest()
+        values = body_of(request)
+        path = urlsplit(request.url).path
+        digest = hashlib.sha256(json.dumps([path, values], sort_keys=True, default=str).encode()).hexdigest()
         known = self.books["idempotency_keys"].get(key)
         if known and stamp(known["at"]) >= instant(clock.now() - _KEY_LIFE):
             if known["digest"] != digest:
                 raise Refused(409, "idempotency-key-reused", "This key was used for another body.")
-            return _record(201, self.books[table][known["id"]], ("Idempotency-Replayed", "true"))
-        row = self._insert(table, TABLES[table].checked(values, new=True), clock)
-        self.books["idempotency_keys"][key] = {"id": row["id"], "digest": digest, "at": row["created_at"]}
-        return _record(201, row, ("Location", f"{_ROOT}{table}/{row['id']}"))
+            return answer_record(201, self.books[table][known["id"]], ("Idempotency-Replayed", "true"))
+        row = make(values)
+        self.books["idempotency_keys"][key] = {"id": row["id"], "digest": digest, "at": instant(clock.now())}
+        return answer_record(201, row, ("Location", f"{path}/{row['id']}"))
 
     def _patch(self, table: str, key: str, request: Request, clock: Clock) -> Response:
         self._unchanged(table, key, request)
-        return _record(200, self._change(table, key, TABLES[table].checked(_body(request), new=False), clock))
+        return answer_record(200, self._change(table, key, TABLES[table].checked(body_of(request), new=False), clock))
 
     def _remove(self, table: str, key: str, request: Request, clock: Clock) -> Response:
         self._unchanged(table, key, request)
@@ -263,7 +323,7 @@ class PeriticketEmulator(Emulator):
         wanted = request.header("If-Match")
         if wanted is None:
             raise Refused(428, "if-match-required", "Send the ETag that you read as If-Match.")
-        if wanted not in {"*", _etag(row)}:
+        if wanted not in {"*", etag(row)}:
             raise Refused(412, "changed", "The record was changed since it was read.")
 
     def _live(self, table: str, key: str) -> Record:
@@ -275,21 +335,22 @@ class PeriticketEmulator(Emulator):
     # What happens to records.
 
     def _insert(self, table: str, values: Record, clock: Clock) -> Record:
-        self._check_links(table, values)
-        self._check_external_ref(table, values)
+        self._check(TABLES[table], table, values)
         now = instant(clock.now())
-        row = {"id": self._new_id(table)} | TABLES[table].blank | values | {"created_at": now, "updated_at": now}
+        key = self._new_id(table)
+        row = {"id": key} | TABLES[table].blank | values | {"created_at": now, "updated_at": now}
+        if table == "tickets":
+            row |= {"number": key.upper(), "opened_at": row["opened_at"] or now}
         _follow_status(row, now)
-        self.books[table][row["id"]] = row
+        self.books[table][key] = row
         self.wrote()
         if table == "tickets":
-            self._tell(row["id"], {name: (None, row[name]) for name in _TOLD if row[name] is not None}, now)
+            self._tell(key, {name: (None, row[name]) for name in _TOLD if row[name] is not None}, now)
         return row
 
     def _change(self, table: str, key: str, changes: Record, clock: Clock) -> Record:
         before = self._live(table, key)
-        self._check_links(table, changes)
-        self._check_external_ref(table, changes, key)
+        self._check(TABLES[table], table, changes, before)
         now = instant(clock.now())
         row = before | changes | {"updated_at": now, "revision": before["revision"] + 1}
         _follow_status(row, now)
@@ -308,9 +369,13 @@ class PeriticketEmulator(Emulator):
 
     def _tell(self, ticket: str, changes: Mapping[str, tuple[Any, Any]], now: str) -> None:
         for member, (old, new) in changes.items():
-            key = self._new_id("events", "ev")
-            event = {"id": key, "ticket_id": ticket, "at": now, "member": member, "old": old, "new": new}
-            self.books["events"][key] = event
+            self._file_event(ticket, {"member": member, "old": old, "new": new}, now)
+
+    def _file_event(self, ticket: str, told: Record, now: str) -> Record:
+        key = self._new_id("events", EVENTS.prefix)
+        event = {"id": key} | EVENTS.blank | {"ticket_id": ticket, "at": now} | told | {"updated_at": now}
+        self.books["events"][key] = event
+        return event
 
     def _new_id(self, table: str, prefix: str | None = None) -> str:
         prefix = prefix or TABLES[table].prefix
@@ -320,141 +385,40 @@ class PeriticketEmulator(Emulator):
             if key not in self.books[table]:
                 return key
 
-    def _check_links(self, table: str, values: Record) -> None:
+    def _check(self, rules: Table, table: str, values: Record, before: Record | None = None) -> None:
+        """Refuse what points at nothing, ends before it begins, or has the reference of another record."""
         wrong = [
             {"field": member, "message": f"there is no such record in {target}"}
-            for member, target in TABLES[table].refers.items()
-            if values.get(member) is not None and values[member] not in self.books[target]
+            for member, target in rules.refers.items()
+            if values.get(member) is not None and not self._is_there(target, values[member])
         ]
+        after = (before or {}) | values
+        if after.get("ends_on") and after.get("starts_on") and after["ends_on"] < after["starts_on"]:
+            wrong.append({"field": "ends_on", "message": "not before starts_on"})
         if wrong:
-            raise Refused(422, "invalid", "Some members point at nothing.", errors=wrong)
-
-    def _check_external_ref(self, table: str, values: Record, key: str | None = None) -> None:
-        wanted = values.get("external_ref")
-        if wanted is None:
-            return
-        for row in self.books[table].values():
-            if row.get("external_ref") == wanted and row["id"] != key:
+            raise Refused(422, "invalid", "Some members point at nothing or contradict each other.", errors=wrong)
+        wanted, own = values.get("external_ref"), before and before["id"]
+        for row in self.books[table].values() if wanted is not None else ():
+            if row.get("external_ref") == wanted and row["id"] != own:
                 raise Refused(409, "external-ref-taken", "Another record has this external_ref.", existing=row["id"])
 
-
-# ------------------------------------------------------------------ pure parts
-
-
-def _problem(refused: Refused) -> Response:
-    body = {
-        "type": f"urn:periticket:problem:{refused.code}",
-        "title": _TITLES.get(refused.status, "Server error"),
-        "status": refused.status,
-        "detail": refused.detail,
-        **refused.members,
-    }
-    headers = [("Content-Type", "application/problem+json")]
-    if refused.status == 401:
-        headers.append(("WWW-Authenticate", 'Bearer realm="Periticket"'))
-    return json_response(refused.status, body, headers)
+    def _is_there(self, target: str, value: Any) -> bool:
+        table, _, member = target.partition(".")
+        rows = self.books[table]
+        return any(row[member] == value for row in rows.values()) if member else value in rows
 
 
-def _etag(row: Record) -> str:
-    return f'"{row["revision"]}"'
-
-
-def _record(status: int, row: Record, *headers: tuple[str, str]) -> Response:
-    return json_response(status, row, [("ETag", _etag(row)), *headers])
-
-
-def _body(request: Request) -> Any:
-    if not (request.header("Content-Type") or "").lower().startswith("application/json"):
-        raise Refused(415, "json-expected", "Send application/json.")
-    try:
-        return parse_json(request.body)
-    except ValueError:
-        raise Refused(400, "bad-body", "The body is not JSON.") from None
-
-
-def _query(text: str) -> dict[str, list[str]]:
-    query: dict[str, list[str]] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        query.setdefault(name, []).append(value)
-    return query
-
-
-def _only(query: Mapping[str, list[str]], known: frozenset[str] | set[str]) -> None:
-    unknown = sorted(set(query) - known)
-    if unknown:
-        # a parameter that is silently ignored answers another question than the one that was asked
-        raise Refused(400, "bad-parameter", f"Unknown parameter: {', '.join(unknown)}.")
-
-
-def _single(query: Mapping[str, list[str]], name: str) -> str | None:
-    values = query.get(name, [])
-    if len(values) > 1:
-        raise Refused(400, "bad-parameter", f"The parameter {name} stands more than once.")
-    return values[0] if values else None
-
-
-def _deleted_parameter(rules: Table) -> set[str]:
-    return {"include_deleted"} if rules.keeps_tombstones else set()
-
-
-def _since(query: Mapping[str, list[str]]) -> str:
-    text = _single(query, "updated_since")
-    try:
-        return stamp(text) if text is not None else ""
-    except ValueError:
-        raise Refused(400, "bad-parameter", "updated_since is an instant with a zone.") from None
-
-
-def _filters(query: Mapping[str, list[str]], rules: Table) -> list[Callable[[Record], bool]]:
-    tests: list[Callable[[Record], bool]] = []
-    ids = _single(query, "ids")
-    if ids is not None:
-        wanted = frozenset(ids.split(","))
-        tests.append(lambda row: row["id"] in wanted)
-    for name in sorted(rules.filters & set(query)):
-        values = frozenset(query[name])
-        tests.append(lambda row, name=name, values=values: row[name] in values)  # type: ignore[misc]
-    return tests
-
-
-def _page(rows: list[Record], query: Mapping[str, list[str]], clock: Clock, *, sort: str = "updated_at") -> Response:
-    """Answer with the page after the cursor, by instant and id: stable while records change in between."""
-    limit = _single(query, "limit") or str(_PAGE)
-    if not re.fullmatch(r"[1-9]\d{0,8}", limit):
-        raise Refused(400, "bad-parameter", "limit is a number from 1.")
-    size = min(int(limit), _PAGE)
-    after = _place(_single(query, "cursor"), clock)
-
-    def place(row: Record) -> tuple[str, str]:
-        return (row[sort], row["id"])
-
-    found = heapq.nsmallest(size + 1, (row for row in rows if place(row) > after), key=place)
-    following = _cursor(*place(found[size - 1]), clock) if len(found) > size else None
-    return json_response(200, {"data": found[:size], "next_cursor": following})
-
-
-def _cursor(moment: str, key: str, clock: Clock) -> str:
-    text = json.dumps([moment, key, instant(clock.now())])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _place(cursor: str | None, clock: Clock) -> tuple[str, str]:
-    if cursor is None:
-        return ("", "")
-    try:
-        moment, key, issued = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        is_known = stamp(issued) >= instant(clock.now() - _CURSOR_LIFE) and isinstance(moment, str)
-        place = (moment, str(key))
-    except (ValueError, TypeError):
-        is_known = False
-    if not is_known:
-        raise Refused(410, "cursor-expired", "The cursor is unknown or older than 24 hours; begin again.")
-    return place
+def _wants_events(query: Mapping[str, list[str]]) -> bool:
+    wanted = single(query, "include")
+    if wanted not in {None, "events"}:
+        raise Refused(400, "bad-parameter", "include can be events.")
+    return wanted == "events"
 
 
 def _follow_status(row: Record, now: str) -> None:
     """Set the instants that a status brings with it."""
     if "approved_at" in row:
         row["approved_at"] = (row["approved_at"] or now) if row["status"] == "approved" else None
-    if "closed_at" in row:
-        row["closed_at"] = (row["closed_at"] or now) if row["status"] in _ENDED else None
+    for member, states in _ENDED.items():
+        if member in row:
+            row[member] = (row[member] or now) if row["status"] in states else None
