@@ -19,6 +19,7 @@ from periferia_link.cli import main
 pytest.importorskip("typer", reason="the extra cli is not installed")
 pytest.importorskip("trustme", reason="the extra demo is not installed")
 
+FLOWS = ["clients", "leads", "helpdesk_clients", "projects", "tickets_to_crm", "labour_costs", "ticket_timeline"]
 COUNTS = ["created", "updated", "deleted", "unchanged", "adopted", "parked", "review"]
 SMALL = ("--clients", "9", "--days", "2")
 
@@ -66,20 +67,25 @@ class TestJson:
         assert ["first", "again", "changed"] == [run["name"] for run in runs]
         for run in runs:
             assert ["name", "flows", "writes", "requests", "seconds"] == list(run)
-            assert ["clients", "projects", "labour_costs"] == list(run["flows"])
+            assert FLOWS == list(run["flows"])
             assert all(list(counts) == COUNTS for counts in run["flows"].values())
 
     def test_the_first_run(self, told):
-        """Every account is created, linked or asked about; hours become postings; nothing is parked."""
+        """Every account is created, linked or asked about; hours become postings, tickets cases with their notes."""
         first = json.loads(told[0][1])["runs"][0]
         flows = first["flows"]
         assert (9, 1) == (sum(flows["clients"].values()), flows["clients"]["review"])
         assert flows["clients"]["adopted"] > 1
         created = {name: counts["created"] for name, counts in flows.items()}
-        assert all(created.values())
-        assert 0 == sum(counts["parked"] for counts in flows.values())
-        # a posting is an entry and its marker
-        assert created["clients"] + created["projects"] + 2 * created["labour_costs"] == first["writes"]
+        assert {"leads", "helpdesk_clients"} == {name for name, number in created.items() if not number}
+        assert flows["leads"]["adopted"] > 1
+        # a client that the CRM does not know, and a ticket that names none: nobody guesses
+        assert {"helpdesk_clients": 1, "tickets_to_crm": 1} == {
+            name: counts["parked"] for name, counts in flows.items() if counts["parked"]
+        }
+        # a posting is an entry and its marker; closing a case writes its resolution and the case once more
+        least = sum(created.values()) + created["labour_costs"]
+        assert least < first["writes"] <= least + 3 * created["tickets_to_crm"]
         assert first["requests"] > 20
 
     def test_the_second_run_writes_nothing(self, told):
@@ -89,21 +95,24 @@ class TestJson:
         assert {0} == {counts[name] for counts in again["flows"].values() for name in ("created", "updated", "deleted")}
 
     def test_what_changed_is_written_and_no_more(self, told):
-        """A client, its project, and the difference of hours and of a rate."""
+        """A client, its project, the difference of hours and of a rate; one ticket is new, two have changed."""
         changed = json.loads(told[0][1])["runs"][2]
         created = {name: counts["created"] for name, counts in changed["flows"].items()}
         assert (1, 1) == (created["clients"], created["projects"])
         assert 2 <= created["labour_costs"] <= 6
-        assert 2 + 2 * created["labour_costs"] == changed["writes"]
-        assert 0 == sum(counts["updated"] + counts["deleted"] for counts in changed["flows"].values())
+        assert (1, 3) == (created["tickets_to_crm"], created["ticket_timeline"])
+        updated = {name: counts["updated"] for name, counts in changed["flows"].items() if counts["updated"]}
+        assert {"tickets_to_crm": 2} == updated
+        assert sum(created.values()) + created["labour_costs"] + 2 == changed["writes"]
+        assert 0 == sum(counts["deleted"] for counts in changed["flows"].values())
 
 
 class TestForPeople:
     def test_the_proof_is_shown(self, told):
-        """In Spanish, because it was asked for: five lines that hold, and who waits."""
+        """In Spanish, because it was asked for: ten lines that hold, and who waits."""
         code, out, err = told[1]
         assert (0, "") == (code, err)
-        assert 5 == out.count("✓ ")
+        assert 10 == out.count("✓ ")
         assert "✗" not in out
         assert "Todo cuadra." in out
         assert "el dígito de verificación del NIT debería ser" in out
@@ -129,7 +138,8 @@ class TestForPeople:
         with pytest.raises(SystemExit) as left:
             main(["parked", "--config", str(told[2] / "periferia.toml"), "--lang", "en"])
         assert 3 == left.value.code
-        assert "In review: 1" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert ("In review: 2" in told, "Parked: 2" in told) == (True, True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is a signal here")

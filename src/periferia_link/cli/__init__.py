@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: What follows the name of the command; those of the process by default.
     """
     try:
-        from periferia_link.cli._app import app  # noqa: PLC0415 - needs the extra cli
+        from periferia_link.cli._app import command_line  # noqa: PLC0415 - needs the extra cli
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as exc:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         )
         print(missing, file=sys.stderr)
         sys.exit(2)
-    sys.exit(app(args=None if arguments is None else list(arguments), prog_name="periferia-link"))
+    sys.exit(command_line()(args=None if arguments is None else list(arguments), prog_name="periferia-link"))
 
 
 def __getattr__(name: str) -> Any:

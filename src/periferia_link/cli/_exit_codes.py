@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
 
     ``STOPPED``: the run stopped before its end; what was done is remembered, the next run goes on. ``CONFIGURATION``:
     nothing was sent, correct the file or the call. ``WAITING``: done, and some records wait for a person. ``HELD``:
-    another process works on it.
+    another process works on it. ``INTERRUPTED`` and ``TERMINATED``: Ctrl-C or SIGTERM came; nothing was left half done.
     """
 
     OK = 0
@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     WAITING = 3
     HELD = 4
     INTERRUPTED = 130
+    TERMINATED = 143
 
     @classmethod
     def of(cls, error: LinkError) -> ExitCode:

@@ -18,6 +18,7 @@ from periferia_link.ledger import Parked, Review
 __all__ = ["readable_key", "show_changes", "show_counts", "show_notes", "show_plan", "show_waiting"]
 
 _WIDE = 110  # characters that a table of all counts takes
+_GUTTER = 3  # characters between two columns
 _ALWAYS = ("created", "updated", "unchanged")
 _SOMETIMES = ("waiting", "skipped", "refused", "unmatched", "different")
 _EXAMPLES = 3
@@ -31,7 +32,11 @@ def show_counts(screen: Screen, reports: Mapping[str, FlowReport]) -> None:
     always = COUNTS if screen.width >= _WIDE else _ALWAYS
     seen = {name for report in reports.values() for name, number in report.counts.items() if number}
     names = [name for name in (*COUNTS, *_SOMETIMES) if name in always or name in seen]
-    headings = [screen.words("report.flow"), *(screen.words(f"report.{name}") for name in names)]
+    titles = {name: screen.words(f"report.{name}") for name in names}
+    flows = max((len(flow) for flow in reports), default=0)
+    if flows + sum(len(title) + _GUTTER for title in titles.values()) > screen.width:
+        names = [name for name in names if name in seen]
+    headings = [screen.words("report.flow"), *(titles[name] for name in names)]
     screen.table(headings, [[flow, *(report.counts[name] for name in names)] for flow, report in reports.items()])
 
 

@@ -118,18 +118,43 @@ class Screen:
         text = self.words.shown(value)
         return Text(text, style="dim" if value == 0 and isinstance(value, int) else "")
 
-    def json(self, value: Any) -> None:
+    def facts(self, rows: Sequence[tuple[str, Any]], *, indent: int = 2) -> None:
+        """Write labelled values, one below the other; a long value is wrapped behind its label."""
+        wide = max((len(label) for label, _ in rows), default=0) + indent + 2
+        for label, value in rows:
+            text = self.words.shown(value)
+            head = Text(f"{' ' * indent}{label}:".ljust(wide), style="dim")
+            for number, part in enumerate(Text(text).wrap(self._out, max(20, self._out.width - wide))):
+                part.rstrip()
+                if not self.is_silent:
+                    self._out.print((head if number == 0 else Text(" " * wide)) + part)
+
+    def json(self, value: Any, *, in_one_line: bool = False) -> None:
         """Write one JSON object, also where everything else is silent."""
-        self._out.file.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+        text = json.dumps(value, ensure_ascii=False, indent=None if in_one_line else 1, default=str)
+        self._out.file.write(text + "\n")
+        self._out.file.flush()
 
     # ------------------------------------------------------------------ errors
+
+    def say(self, text: str) -> None:
+        """Write a paragraph to standard error: for people who watch, also beside a JSON object."""
+        for part in Text(text).wrap(self._err, max(20, self._err.width)):
+            part.rstrip()
+            self._err.print(part)
 
     def problem(self, error: LinkError) -> None:
         """Write what happened, where, and the next step."""
         # a run that stopped for another error may repeat its next step
         what = error.message.removesuffix(f" → {error.hint}")
         rows = [("error.what", what), ("error.where", _place(error)), ("error.next", error.hint)]
-        self.trouble([(self.words(name), text) for name, text in rows if text])
+        # where it happened is a path, never a sentence
+        said = [
+            (self.words(name), text if name == "error.where" else self.words.sentence(text))
+            for name, text in rows
+            if text
+        ]
+        self.trouble(said)
 
     def trouble(self, rows: Sequence[tuple[str, str]]) -> None:
         """Write labelled sentences to standard error."""

@@ -27,42 +27,11 @@ TEXTS: Texts = {
         "Salida: 0 bien, 1 se detuvo, 2 configuración, 3 algo espera por una persona, 4 lo tiene otro proceso.",
         "Exit codes: 0 well, 1 stopped, 2 configuration, 3 something waits for a person, 4 held by another process.",
     ),
-    "help.adopt": (
-        "Enlaza lo que ambos lados ya tienen; no escribe en ningún sistema. Va antes de la primera corrida.",
-        "Link what both sides already hold; writes to no system. Comes before the first run.",
-    ),
-    "help.plan": (
-        "Muestra qué cambiaría una corrida, sin escribir nada en ninguna parte.",
-        "Show what a run would change, without writing anything anywhere.",
-    ),
-    "help.run": ("Pone al día los sistemas de destino.", "Bring the target systems up to date."),
-    "help.parked": (
-        "Muestra qué espera por una persona, con su motivo y el paso que sigue.",
-        "Show what waits for a person, with its reason and the next step.",
-    ),
-    "help.demo": (
-        "Corre la cadena completa contra emuladores, en esta máquina.",
-        "Run the whole chain against emulators, on this machine.",
-    ),
-    "help.flow": ("Un flujo del archivo.", "A flow of the file."),
     "help.flows": ("Flujos del archivo; sin nombres, todos.", "Flows of the file; all of them without names."),
     "help.config": ("El archivo de la instalación.", "The file of the installation."),
     "help.lang": ("Idioma: es o en.", "Language: es or en."),
+    "help.version": ("Muestra la versión.", "Show the version."),
     "help.json": ("Imprime un objeto JSON y nada más.", "Print one JSON object and nothing else."),
-    "help.since": ("Solo lo cambiado desde este día.", "Only what changed since this day."),
-    "help.save": (
-        "Guarda el plan completo (solo lo lee su dueño).",
-        "Save the whole plan (readable by its owner only).",
-    ),
-    "help.apply": ("Aplica este plan guardado y nada más.", "Apply this saved plan and nothing else."),
-    "help.seed": ("La misma semilla da la misma empresa.", "The same seed makes the same company."),
-    "help.clients": ("Cuántos clientes hay en el CRM.", "How many clients the CRM holds."),
-    "help.days": ("Cuántos días hábiles se registran.", "How many working days are recorded."),
-    "help.data": ("Usa los datos reales de esta carpeta.", "Use the real data in this folder."),
-    "help.keep": (
-        "Deja aquí la configuración, el plan y la memoria de la demostración.",
-        "Leave configuration, plan and ledger of the demo here.",
-    ),
     # errors
     "error.what": ("qué pasó", "what happened"),
     "error.where": ("dónde", "where"),
@@ -95,27 +64,8 @@ TEXTS: Texts = {
     "report.more": ("… y {n} más", "… and {n} more"),
     "report.notes": ("Notas", "Notes"),
     # commands
-    "adopt.done": (
-        "No se escribió en ningún sistema. Sigue: periferia-link plan {flow}",
-        "Nothing was written to any system. Next: periferia-link plan {flow}",
-    ),
-    "plan.title": ("Plan: nada se ha escrito", "Plan: nothing is written yet"),
     "plan.nothing": ("No hay nada que hacer: ambos lados coinciden.", "Nothing to do: both sides agree."),
     "plan.changes": ("{flow}: {n} cambio|{flow}: {n} cambios", "{flow}: {n} change|{flow}: {n} changes"),
-    "plan.saved": (
-        "Plan guardado en {path}. Para aplicarlo: periferia-link run --plan {path}",
-        "Plan saved as {path}. To apply it: periferia-link run --plan {path}",
-    ),
-    "plan.next": (
-        "Para ver todo: --save ARCHIVO. Para hacerlo: periferia-link run",
-        "To see everything: --save FILE. To do it: periferia-link run",
-    ),
-    "run.seconds": ("{seconds} s", "{seconds} s"),
-    "run.waiting": (
-        "Algunos registros esperan por una persona: periferia-link parked",
-        "Some records wait for a person: periferia-link parked",
-    ),
-    "parked.none": ("Nada espera por una persona.", "Nothing waits for a person."),
     "parked.parked": ("Apartados: {n}", "Parked: {n}"),
     "parked.review": ("Por revisar: {n}", "In review: {n}"),
     "parked.reason": ("motivo", "reason"),
@@ -123,8 +73,8 @@ TEXTS: Texts = {
     "parked.records": ("{n} registro|{n} registros", "{n} record|{n} records"),
     "parked.candidates": ("candidatos", "candidates"),
     "review.next": (
-        "corrija el dato en su sistema; la próxima corrida lo vuelve a mirar",
-        "correct the value in its system; the next run looks at it again",
+        "responda con 'periferia-link review', o corrija el dato en su sistema",
+        "answer with 'periferia-link review', or correct the value in its system",
     ),
     # one change of a plan
     "mode.create": ("crear", "create"),
@@ -164,7 +114,7 @@ class Words:
         text = self._texts[name][0 if self.language == "es" else 1]
         if "|" in text and "n" in values:
             text = text.split("|")[0 if values["n"] == 1 else 1]
-        return text.format(**{key: self.shown(value) for key, value in values.items()})
+        return text.format(**{key: self.shown(value) for key, value in values.items()}) if values else text
 
     def spoken(self, language: Language, more: Texts | None = None) -> Words:
         """Return these words in a language, with further texts."""

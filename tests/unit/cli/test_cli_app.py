@@ -11,11 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import memory_installation
-from memory_installation import MemorySystem, fill, write
+from memory_installation import MemorySystem, write
 from periferia_link import cli
 from periferia_link.cli import main
-from periferia_link.connectors import registry
 from periferia_link.domain import Client, Ref
 from periferia_link.engine import FlowReport
 from periferia_link.errors import FlowError, LeaseHeldError, LedgerBusyError
@@ -23,41 +21,19 @@ from periferia_link.ledger import SqliteLedger
 
 pytest.importorskip("typer", reason="the extra cli is not installed")
 
-from periferia_link.cli import _app
+from periferia_link.cli import _app, _commands
 from periferia_link.cli._exit_codes import ExitCode
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """Stand in a folder with a configuration of memory systems; English unless a test says otherwise."""
-    monkeypatch.setattr(registry, "_connectors", dict(registry.CONNECTORS))
-    monkeypatch.setattr(MemorySystem, "stores", {})
-    registry.register("memory", f"{memory_installation.__name__}:MemorySystem")
-    for name in ("LC_ALL", "LC_MESSAGES", "PERIFERIA_LINK_DEBUG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "en_US.UTF-8")
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path)
-    fill()
-    return tmp_path
+def here(office):
+    """Stand in a folder with a configuration of memory systems."""
+    return office
 
 
 def stop_without_report():
     """Stop before anything was done."""
     raise FlowError("stopped", hint="look there")
-
-
-@pytest.fixture
-def command(capsys):
-    """Run the command; return exit code, standard output and standard error."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as left:
-            main(words)
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 class TestPlan:
@@ -184,6 +160,11 @@ class TestAdopt:
         with SqliteLedger.open("periferia.db") as ledger:
             assert 1 == len(ledger.links.twin(Ref("crm", "Client", "1"), "erp", "Client"))
 
+    def test_as_json(self, command):
+        """The counts, for other programs."""
+        code, out, _ = command("adopt", "clients", "--json")
+        assert (0, 1) == (code, json.loads(out)["flows"]["clients"]["adopted"])
+
     def test_since(self, command):
         """A day limits what is looked at; another form of a day is refused."""
         assert 0 == command("adopt", "clients", "--since", "2026-01-01")[0]
@@ -247,6 +228,19 @@ class TestLanguage:
         """A language that we do not speak is a mistake in the call."""
         assert 2 == command("parked", "--lang", "fr")[0]
 
+    @pytest.mark.parametrize("words", [["--lang", "es"], ["--lang=es"]])
+    def test_help_texts(self, monkeypatch, words):
+        """Help is made before options are read: the language is looked for in the call."""
+        monkeypatch.setattr(sys, "argv", ["periferia-link", "--help", *words])
+        assert "es" == _commands.help_words().language
+        monkeypatch.setattr(sys, "argv", ["periferia-link", "--lang"])
+        assert "en" == _commands.help_words().language
+
+    def test_before_the_command(self, command):
+        """``periferia-link --lang es parked`` speaks Spanish, and the next call its own language."""
+        assert "Nada espera por una persona." in command("--lang", "es", "parked")[1]
+        assert "Nothing waits for a person." in command("parked")[1]
+
 
 class TestEndings:
     def test_stopped_in_one_flow(self, command, monkeypatch):
@@ -257,12 +251,12 @@ class TestEndings:
             report.count("created", 7)
             raise FlowError("the source lost most of its records", hint="look there", report=report)
 
-        monkeypatch.setattr(_app.Installation, "open", stop)
+        monkeypatch.setattr(_commands.Installation, "open", stop)
         code, out, err = command("plan")
         assert 1 == code
         assert re.search(r"^clients +7 ", out, re.MULTILINE)
         assert "look there" in err
-        monkeypatch.setattr(_app.Installation, "open", lambda *_, **__: stop_without_report())
+        monkeypatch.setattr(_commands.Installation, "open", lambda *_, **__: stop_without_report())
         assert (1, "") == command("plan")[:2]
 
     def test_interrupted(self, command, monkeypatch):
@@ -271,7 +265,7 @@ class TestEndings:
         def stop(*args, **kwargs):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(_app.Installation, "open", stop)
+        monkeypatch.setattr(_commands.Installation, "open", stop)
         code, _, err = command("run")
         assert 130 == code
         assert "it goes on where it stopped" in err
@@ -282,7 +276,7 @@ class TestEndings:
         def fail(*args, **kwargs):
             raise ZeroDivisionError
 
-        monkeypatch.setattr(_app.Installation, "open", fail)
+        monkeypatch.setattr(_commands.Installation, "open", fail)
         code, _, err = command("run")
         assert 1 == code
         assert "unexpected error: ZeroDivisionError" in err
@@ -298,8 +292,8 @@ class TestEndings:
         def leave(*args, **kwargs):
             raise BrokenPipeError
 
-        monkeypatch.setattr(_app, "_leave_pipe", lambda: closed.append(True))
-        monkeypatch.setattr(_app.Installation, "open", leave)
+        monkeypatch.setattr(_commands, "leave_pipe", lambda: closed.append(True))
+        monkeypatch.setattr(_commands.Installation, "open", leave)
         assert (1, "", "") == command("run")
         assert closed
 
@@ -307,8 +301,8 @@ class TestEndings:
         """What is still in a buffer goes nowhere."""
         moved = []
         calls = {"open": lambda *_: 7, "dup2": lambda ours, theirs: moved.append(theirs)}
-        monkeypatch.setattr(_app, "os", SimpleNamespace(devnull="", O_WRONLY=1, **calls))
-        _app._leave_pipe()
+        monkeypatch.setattr(_commands, "os", SimpleNamespace(devnull="", O_WRONLY=1, **calls))
+        _commands.leave_pipe()
         assert [1] == moved
 
     @pytest.mark.parametrize(
@@ -356,11 +350,19 @@ class TestEndings:
 
 class TestHelp:
     def test_the_commands(self, command):
-        """Five commands, each with a sentence; the exit codes below."""
+        """In the order in which a newcomer needs them, each with a sentence; the exit codes below."""
         code, out, _ = command("--help")
         assert 0 == code
-        assert ["adopt", "plan", "run", "parked", "demo"] == re.findall(r"^ {2}(\w+) {2,}\w", out, re.MULTILINE)
+        listed = re.findall(r"^ {2}(\w+) {2,}\w", out, re.MULTILINE)
+        ours = ["init", "check", "adopt", "plan", "run", "status", "parked", "review", "trace", "ledger", "demo"]
+        assert ours == [name for name in listed if name in ours]
         assert "Exit codes: 0 well" in out
+
+    def test_the_version(self, command):
+        """Which library this is."""
+        from periferia_link import __version__
+
+        assert (0, f"periferia-link {__version__}\n") == command("--version")[:2]
 
     def test_no_command(self, command):
         """Called with nothing it says what it can do."""

@@ -102,3 +102,44 @@ def test_what_the_library_says_is_known(case):
     said = [sentence for sentence in CASES[case]() if sentence]
     assert said
     assert [sentence for sentence in said if in_spanish(sentence) == sentence] == []
+
+
+class TestProblems:
+    """Errors of the commands, as they are really raised, are Spanish where people read them."""
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("run", "invoices"),
+            ("parked", "retry"),
+            ("parked", "retry", "77"),
+            ("review", "reject", "77"),
+            ("trace", "nothing"),
+            ("trace", "1"),
+            ("init",),
+            ("init", "--config", "x.toml", "--no-input"),
+            ("init", "--config", "x.toml", "--no-input", "--crm-url", "https://x.example"),
+            ("init", "--config", "x.toml", "--no-input", "--crm-url", "x"),
+            ("ledger", "backup", "periferia.toml"),
+            ("ledger", "info", "--config", "nowhere.toml"),
+            ("plan", "--config", "wrong.toml"),
+        ],
+    )
+    def test_said_in_spanish(self, office, command, words):
+        """What happened and what next differ from the English, or are the name of something."""
+        (office / "wrong.toml").write_text('[company]\nzne = "America/Bogota"\n')
+        command("run")
+        english, spanish = command(*words)[2], command(*words, "--lang", "es")[2]
+        pairs = list(zip(english.splitlines(), spanish.splitlines(), strict=True))
+        assert pairs
+        for told, said in pairs:
+            what, sentence = told.split(":", 1)
+            assert what.strip("✗ ") in ("what happened", "where", "next step")
+            assert sentence.strip() != said.split(":", 1)[1].strip(), sentence
+
+    def test_no_pattern_twice(self):
+        """Each sentence is said once."""
+        from periferia_link.cli._problems import PROBLEMS
+
+        patterns = [pattern for pattern, _ in PROBLEMS]
+        assert len(patterns) == len(set(patterns))

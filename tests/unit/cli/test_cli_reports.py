@@ -54,6 +54,18 @@ class TestCounts:
         show_counts(screen, {"clients": report})
         assert ["flow", "created", "updated", "unchanged", "adopted"] == out.getvalue().splitlines()[0].split()
 
+    def test_a_table_that_is_too_wide(self, page, monkeypatch):
+        """Before a heading is broken, columns of zeros go: adopting creates nothing."""
+        screen, out = page
+        monkeypatch.setattr(type(screen), "width", 80)
+        report = FlowReport("clients")
+        for name in ("unchanged", "adopted", "review", "unmatched", "different"):
+            report.count(name, 3)
+        show_counts(screen, {"clients": report})
+        assert ["flow", "unchanged", "adopted", "review", "unmatched", "different"] == out.getvalue().splitlines()[
+            0
+        ].split()
+
     def test_notes(self, page):
         """The first sentences are shown, the others counted."""
         screen, out = page

@@ -60,7 +60,7 @@ class TestTexts:
         """A part of the command brings its own texts and keeps the others."""
         words = Words("en").spoken("es", {"own.text": ("hola {name}", "hello {name}")})
         assert "hola Ana" == words("own.text", name="Ana")
-        assert words.has("plan.title")
+        assert words.has("plan.nothing")
         assert not words.has("stage.table person")
 
 
@@ -115,7 +115,7 @@ class TestReasons:
         [
             ("tax id: the check digit should be 8", "el dígito de verificación del NIT debería ser 8"),
             ("no project P-1 in erp", "no hay el proyecto P-1 en erp"),
-            ("name has 120 characters, SAP keeps 100", "name tiene 120 caracteres, SAP guarda 100"),
+            ("name has 120 characters, SAP keeps 100", "nombre tiene 120 caracteres, SAP guarda 100"),
             ("something that nobody translated", "something that nobody translated"),
         ],
     )

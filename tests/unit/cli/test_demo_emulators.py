@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
 import importlib.util
 import os
+import signal
 import sys
 import threading
 
@@ -79,6 +81,35 @@ class TestTheAdminAddress:
         gone = Emulators({"sap": Emulated("sap", "", "", "http://127.0.0.1:9", {})})
         with pytest.raises(LinkError, match="does not answer"):
             gone.traffic()
+
+
+class TestCtrlC:
+    def test_while_it_connects(self, admin, monkeypatch):
+        """It is heard when the connection has an owner: closed, not left open."""
+        emulators, _ = admin
+        made = []
+        connect = http.client.HTTPConnection.connect
+
+        def disturbed(self):
+            signal.raise_signal(signal.SIGINT)
+            connect(self)
+            made.append(self.sock)
+
+        monkeypatch.setattr(http.client.HTTPConnection, "connect", disturbed)
+        with pytest.raises(KeyboardInterrupt):
+            emulators.traffic()
+        assert [-1] == [sock.fileno() for sock in made]
+        assert signal.default_int_handler == signal.getsignal(signal.SIGINT)
+
+    def test_in_another_thread(self, admin):
+        """Only the main thread hears it: another one has nothing to wait for."""
+        emulators, told = admin
+        told["body"] = b'{"requests": 7, "writes": 3}'
+        seen = []
+        asking = threading.Thread(target=lambda: seen.append(emulators.traffic()))
+        asking.start()
+        asking.join()
+        assert [Traffic(7, 3)] == seen
 
 
 def executable(folder, text):

@@ -20,6 +20,7 @@ from periferia_link.cli.demo._proof import approved_logs, cost_of, prove, rates_
 from periferia_link.cli.demo._result import RunResult, as_json
 from periferia_link.cli.demo._story import Story
 from periferia_link.cli.demo._texts import TEXTS
+from periferia_link.cli.demo._ticket_proof import TicketProof
 from periferia_link.domain import Ref
 from periferia_link.engine import FlowReport
 from periferia_link.ledger import SqliteLedger
@@ -153,11 +154,14 @@ class TestTheStory:
         out, err = io.StringIO(), io.StringIO()
         story = Story(Screen(Words("en", TEXTS), out=out, err=err), BUSINESS)
         proof = books.proof()
-        story.proof(proof)
+        tickets = TicketProof(tickets=2, known=1, cases=0, steps=1, notes=0, missing=["TK-1"])
+        story.proof(proof, tickets)
         story.corrections([], books.ledger)
-        story.ending(proof, 1.0, None)
+        story.ending(proof, tickets, 1.0, None)
         assert "✗ " in out.getvalue()
-        assert ["✗ what happened: the proof does not hold", "  unbalanced:    1"] == err.getvalue().splitlines()
+        assert ["✗ what happened: the proof does not hold", "  unbalanced:    1", "  missing:       TK-1"] == (
+            err.getvalue().splitlines()
+        )
 
 
 class TestTheResult:

@@ -24,12 +24,31 @@ COMPANIES = "nit,legal_name,city\n" + "\n".join(
         (890302629, "MELENDEZ S.A."),
     ]
 )
-HEAD = "number,incident_state,sys_mod_count,sys_updated_at,location,assignment_group,assigned_to\n"
+HEAD = (
+    "number,incident_state,sys_mod_count,sys_updated_at,location,assignment_group,assigned_to,caller_id,opened_at,"
+    "sys_updated_by,contact_type,category,subcategory,u_symptom,priority,resolved_by\n"
+)
 
 
-def event(state, when, *, number="INC1", count=0, location="Location 1", group="Group 7", who="Resolver 170"):
+def event(
+    state,
+    when,
+    *,
+    number="INC1",
+    count=0,
+    location="Location 1",
+    group="Group 7",
+    who="Resolver 170",
+    caller="Caller 24",
+    opened="28-02-2016 07:00",
+    by="Updated by 21",
+    priority="3 - Moderate",
+    symptom="Symptom 72",
+    resolver="?",
+):
     """Write one row of the audit log."""
-    return f"{number},{state},{count},{when},{location},{group},{who}"
+    rest = f"{caller},{opened},{by},Phone,Category 55,Subcategory 170,{symptom},{priority},{resolver}"
+    return f"{number},{state},{count},{when},{location},{group},{who},{rest}"
 
 
 @pytest.fixture
@@ -126,6 +145,86 @@ def _second():
         event("Active", "01-03-2016 08:00", number="INC2", who="Resolver 3"),
         event("Closed", "01-03-2016 10:00", number="INC2", count=1),
     )
+
+
+class TestTickets:
+    """Every incident is a ticket with its history."""
+
+    ROWS = (
+        event("New", "29-02-2016 08:00", who="?"),
+        event("Active", "29-02-2016 08:20", count=1, priority="2 - High"),
+        event("Active", "29-02-2016 08:30", count=2, priority="2 - High"),
+        event("Awaiting User Info", "29-02-2016 09:00", count=3, priority="2 - High", group="Group 8"),
+        event("Closed", "05-03-2016 12:00", count=4, priority="2 - High", group="Group 8", resolver="Resolved by 9"),
+    )
+
+    def desk(self, read, *rows):
+        return read(*(rows or self.ROWS), *_second()).desk
+
+    def test_a_ticket(self, read):
+        """State, priority and people of the last row; the times of the log in UTC."""
+        (ticket,) = [row for row in self.desk(read).tickets if row["number"] == "INC1"]
+        assert ("closed", "high", "Group 8", "pe-R0170", "pe-B0009") == tuple(
+            ticket[name] for name in ("status", "priority", "group", "assignee_id", "resolver_id")
+        )
+        assert ("2016-02-28T12:00:00Z", "2016-03-05T17:00:00Z") == (ticket["opened_at"], ticket["closed_at"])
+        assert "Symptom 72 · Category 55 · Location 1" == ticket["subject"]
+
+    def test_its_history(self, read):
+        """What each row changed against the one before it, with who did it; a row that changed nothing is no event."""
+        events = [row for row in self.desk(read).events if row["ticket_id"] == "tk-INC1"]
+        told = [(row["at"][11:16], row["member"], row["old"], row["new"]) for row in events]
+        assert [
+            ("13:00", "status", None, "new"),
+            ("13:00", "priority", None, "normal"),
+            ("13:00", "group", None, "Group 7"),
+            ("13:20", "status", "new", "in_progress"),
+            ("13:20", "priority", "normal", "high"),
+            ("13:20", "assignee_id", None, "pe-R0170"),
+            ("14:00", "status", "in_progress", "pending_customer"),
+            ("14:00", "group", "Group 7", "Group 8"),
+            ("17:00", "status", "pending_customer", "closed"),
+        ] == told
+        assert {"pe-U0021"} == {row["actor_id"] for row in events}
+
+    def test_its_client(self, read):
+        """The one that the location stands for; a location without client leaves the ticket without one."""
+        rows = (*self.ROWS, event("Closed", "01-03-2016 08:00", number="INC3", location="?"))
+        desk = self.desk(read, *rows)
+        clients = {row["number"]: row["client_id"] for row in desk.tickets}
+        assert {"INC1": "cl-P-001", "INC2": "cl-P-001", "INC3": None} == clients
+        assert [("cl-P-001", "900138670")] == [(row["id"], row["tax_id"]) for row in desk.clients]
+
+    def test_its_hours(self, read):
+        """The work logs name it."""
+        assert {"tk-INC1", "tk-INC2"} == {log.ticket for log in read(*self.ROWS, *_second()).logs()}
+
+    def test_everybody_is_on_the_list(self, read):
+        """Once, with or without hours."""
+        business = read(*self.ROWS, *_second())
+        ids = [row["id"] for row in business.helpdesk_people]
+        assert len(ids) == len(set(ids))
+        assert {"pe-R0170", "pe-B0009", "pe-U0021", "pe-R0003"} <= set(ids)
+
+    def test_who_called_is_a_contact(self, read):
+        """Of the client; the ticket has the same address."""
+        business = read(*self.ROWS, *_second())
+        (contact,) = business.sales.contacts
+        assert {contact["emailaddress1"]} == {row["requester_email"] for row in business.desk.tickets}
+        assert business.accounts[0]["accountid"] == contact["_parentcustomerid_value"]
+
+    def test_a_lead_for_each_sale(self, read):
+        """It names account and opportunity."""
+        business = read(*self.ROWS, *_second())
+        (lead,) = business.sales.leads
+        sale = business.opportunities[0]
+        assert {lead["leadid"]: sale["opportunityid"]} == business.sales.became
+        assert business.accounts[0]["accountid"] == lead["_parentaccountid_value"]
+
+    def test_an_unknown_state(self, read):
+        """Is refused with the known ones: nothing is mapped by guessing."""
+        with pytest.raises(ConfigurationError, match="INC1 has a state that is not known"):
+            self.desk(read, *self.ROWS, event("Paused", "06-03-2016 12:00", count=5))
 
 
 class TestCompanies:

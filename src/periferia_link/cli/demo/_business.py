@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
+
+from periferia_link.cli.demo._helpdesk import Desk, Row, Sales, stamp
 
 __all__ = [
     "CREDIT",
@@ -22,8 +24,6 @@ __all__ = [
     "rate_row",
     "stamp",
 ]
-
-Row: TypeAlias = dict[str, Any]
 
 DEBIT = "613595"
 """Labour of services: what the hours are booked on (PUC)."""
@@ -58,12 +58,15 @@ class WorkLog(NamedTuple):
     note: str
     updated_at: datetime
     revision: int = 1
+    ticket: str | None = None
+    """Id of the ticket that the work was for."""
 
     @property
     def row(self) -> Row:
         """Return the row of the help desk."""
         return {
             "id": self.id,
+            "ticket_id": self.ticket,
             "person_id": self.person,
             "project_code": self.project,
             "cost_centre": self.centre,
@@ -109,6 +112,8 @@ class Business:
     people: Sequence[Person]
     logs: Callable[[], Iterator[WorkLog]]
     changes: Changes
+    desk: Desk = field(default_factory=Desk)
+    sales: Sales = field(default_factory=Sales)
     rules: Sequence[tuple[str, Mapping[str, Any]]] = field(default_factory=tuple)
 
     @property
@@ -141,15 +146,24 @@ class Business:
     @property
     def helpdesk_people(self) -> list[Row]:
         """Return the people as Periticket knows them."""
-        return [
+        known = [
             {"id": person.id, "employee_code": person.code, "name": f"{person.first_name} {person.last_name}"}
             for person in self.people
         ]
+        ids = {row["id"] for row in known}
+        return [*known, *(row for row in self.desk.people if row["id"] not in ids)]
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Return how many records the CRM has for each flow."""
-        return {"clients": len(self.accounts), "projects": len(self.opportunities)}
+        """Return how many records there are to read, by flow."""
+        return {
+            "clients": len(self.accounts),
+            "projects": len(self.opportunities),
+            "leads": len(self.sales.leads),
+            "helpdesk_clients": len(self.desk.clients),
+            "tickets_to_crm": len(self.desk.tickets),
+            "ticket_timeline": len(self.desk.tickets),
+        }
 
     @property
     def rates(self) -> dict[str, list[tuple[date, Decimal]]]:
@@ -169,9 +183,12 @@ def rate_row(person: Person, since: date, hourly: Decimal) -> Row:
     }
 
 
-def account_row(key: str, name: str, nit: str | None, city: str) -> Row:
-    """Return an account of the CRM; the NIT as somebody typed it."""
-    return {"accountid": key, "name": name, "pl_nit": nit, "address1_city": city, "address1_country": "Colombia"}
+def account_row(key: str, name: str, nit: str | None, city: str, owner: str | None = None) -> Row:
+    """Return an account of the CRM; the NIT as somebody typed it, ``owner`` the user who answers for it."""
+    row = {"accountid": key, "name": name, "pl_nit": nit, "address1_city": city, "address1_country": "Colombia"}
+    if owner is not None:
+        row |= {"_ownerid_value": owner, "_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname": "systemuser"}
+    return row
 
 
 def opportunity_row(
@@ -192,8 +209,3 @@ def opportunity_row(
 def partner_row(code: str, name: str, nit: str, city: str) -> Row:
     """Return a customer that SAP has had for years."""
     return {"CardCode": code, "CardName": name, "FederalTaxID": nit, "City": city, "Country": "CO", "Currency": "COP"}
-
-
-def stamp(moment: datetime) -> str:
-    """Write an instant as Periticket does."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

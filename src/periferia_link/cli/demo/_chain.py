@@ -10,6 +10,7 @@ from pathlib import Path
 from periferia_link.cli._screens import Screen
 from periferia_link.cli.demo._business import Business, rate_row
 from periferia_link.cli.demo._emulators import Emulators, Traffic
+from periferia_link.cli.demo._helpdesk import old_case_row
 from periferia_link.cli.demo._result import RunResult
 from periferia_link.engine import FlowReport, Plan
 from periferia_link.installation import Installation
@@ -21,13 +22,23 @@ _RATE_FIELDS = ("Employee", "From", "Hourly", "Currency")
 
 def sow(emulators: Emulators, business: Business) -> int:
     """Fill the books of the systems; return how many work logs there are."""
+    emulators.seed("dynamics365", "systemusers", business.sales.users)
     emulators.seed("dynamics365", "accounts", business.accounts)
+    emulators.seed("dynamics365", "contacts", business.sales.contacts)
     emulators.seed("dynamics365", "opportunities", business.opportunities)
+    emulators.seed("dynamics365", "leads", business.sales.leads)
+    emulators.seed("dynamics365", "incidents", [old_case_row(business.accounts[0]["accountid"])])
     emulators.seed("sap", "UserTablesMD", [{"TableName": "PL_RATES", "TableDescription": "cost rates"}])
     emulators.seed("sap", "UserFieldsMD", [{"TableName": "@PL_RATES", "Name": name} for name in _RATE_FIELDS])
     for table, rows in business.erp_tables.items():
         emulators.seed("sap", table, rows)
     emulators.seed("periticket", "people", business.helpdesk_people)
+    for table, rows in (
+        ("clients", business.desk.clients),
+        ("tickets", business.desk.tickets),
+        ("events", business.desk.events),
+    ):
+        emulators.seed("periticket", table, rows)
     return emulators.seed("periticket", "worklogs", (log.row for log in business.logs()))
 
 
@@ -124,11 +135,17 @@ def together(adopted: RunResult, applied: RunResult) -> RunResult:
     return RunResult(name="first", reports=reports, traffic=traffic, seconds=adopted.seconds + applied.seconds)
 
 
-def change(emulators: Emulators, business: Business) -> None:
-    """Do what people do between the runs: a new client, a corrected work log, another rate."""
+def change(emulators: Emulators, business: Business) -> list[str]:
+    """Do what people do between the runs, and return the numbers of the tickets that they touched."""
     changes = business.changes
     emulators.seed("dynamics365", "accounts", [changes.account])
     emulators.seed("dynamics365", "opportunities", [changes.opportunity])
-    corrected = changes.log._replace(updated_at=datetime.now(timezone.utc))
+    now = datetime.now(timezone.utc)
+    corrected = changes.log._replace(updated_at=now)
     emulators.seed("periticket", "worklogs", [corrected.row])
+    tickets = business.desk.changes(now)
+    for told in tickets:
+        emulators.seed("periticket", "tickets", [told.ticket])
+        emulators.seed("periticket", "events", told.events)
     emulators.seed("sap", "U_PL_RATES", [rate_row(changes.person, changes.since, changes.hourly)])
+    return [told.ticket["number"] for told in tickets]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -21,6 +22,7 @@ from periferia_link.cli.demo._business import (
     opportunity_row,
     partner_row,
 )
+from periferia_link.cli.demo._company_desk import USERS, Buyer, desk_of, sales_of
 from periferia_link.domain import nit_check_digit
 
 __all__ = ["company"]
@@ -121,6 +123,12 @@ class _Company:
         self._won = [row["pl_number"] for row in self._sales if row["statecode"] == 1]
         self._people = self._draw_people(max(3, min(clients // 2, _MOST_LOGS // (_LOGS_A_DAY * len(days)))))
         self._assigned = {person.id: self._team(i // _TEAM)[1] for i, person in enumerate(self._people)}
+        self._buyers = self._draw_buyers()
+        self._desk = desk_of(self._buyers, [person.id for person in self._people[:6]], self._days, self._rng)
+        self._asked: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for row in self._desk.tickets:
+            if row.get("project_code"):
+                self._asked[row["project_code"]].append((row["opened_at"][:10], row["id"]))
 
     def business(self) -> Business:
         accounts = [self._account(i) for i in range(self._clients)]
@@ -133,6 +141,7 @@ class _Company:
         rules += [
             ("company.sales", {"n": len(self._sales), "won": len(self._won)}),
             ("company.people", {"n": len(self._people), "first": self._days[0], "last": self._days[-1]}),
+            ("company.tickets", {"n": len(self._desk.tickets)}),
         ]
         return Business(
             starts=self._days[0],
@@ -143,6 +152,8 @@ class _Company:
             people=self._people,
             logs=self._logs,
             changes=self._changes(),
+            desk=self._desk,
+            sales=sales_of(self._buyers, self._rng("leads"), self._people_names()),
             rules=rules,
         )
 
@@ -168,7 +179,8 @@ class _Company:
         if i == self._wrong:
             right = nit_check_digit(str(self._nits[i]))
             nit = f"{self._nits[i]}-{(int(right) + 1) % 10}"
-        return account_row(self._keys[i], self._names[same], nit, self._cities[same])
+        owner = USERS[same % len(USERS)]["systemuserid"]
+        return account_row(self._keys[i], self._names[same], nit, self._cities[same], owner)
 
     def _partner(self, i: int) -> Row:
         name = self._names[i].upper().replace("S.A.S.", "SAS")
@@ -197,6 +209,23 @@ class _Company:
             value=rng.randrange(80, 2400, 20) * 1_000_000,
             closed_on=None if state == "open" else first - timedelta(days=rng.randrange(5, 120)),
         )
+
+    def _draw_buyers(self) -> list[Buyer]:
+        """Return who bought what, in the order of the sales."""
+        place = {key: i for i, key in enumerate(self._keys)}
+        buyers = []
+        for row in self._sales:
+            i = place[row["_customerid_value"]]
+            project = row["pl_number"] if row["statecode"] == 1 else None
+            sale = row["opportunityid"], project, row["name"]
+            buyers.append(Buyer(self._keys[i], self._names[i], _nit(self._nits[i], i + 1), *sale))
+        return buyers
+
+    def _people_names(self) -> list[tuple[str, str]]:
+        """Return names for people at clients, none of them ours."""
+        pairs = [(first, last) for first in _FIRST for last in _LAST]
+        self._rng("people").shuffle(pairs)
+        return pairs[len(self._people) % len(pairs) :] + pairs[: len(self._people) % len(pairs)]
 
     # ------------------------------------------------------------------ people and hours
 
@@ -233,8 +262,9 @@ class _Company:
         evening = datetime.combine(day, time(18, rng.randrange(60)), _ZONE)
         for project, begin, end in zip(projects, [0, *cuts], [*cuts, 32], strict=True):
             fate = rng.random()
+            number = next(numbers)
             yield WorkLog(
-                id=f"wl-{next(numbers):06}",
+                id=f"wl-{number:06}",
                 person=person.id,
                 project=project,
                 centre=rng.choice(list(_CENTRES)) if rng.random() < 0.1 else None,
@@ -244,7 +274,13 @@ class _Company:
                 note=rng.choice(_TASKS),
                 updated_at=evening,
                 revision=2 if 0.06 <= fate < 0.09 else 1,
+                ticket=self._ticket_for(number, project, day),
             )
+
+    def _ticket_for(self, number: int, project: str, day: date) -> str | None:
+        """Return the ticket that the work was for: every third log has one, where the client had asked by then."""
+        asked = [key for opened, key in self._asked.get(project, ()) if opened <= day.isoformat()]
+        return asked[number % len(asked)] if asked and number % 3 == 0 else None
 
     # ------------------------------------------------------------------ what changes later
 

@@ -30,6 +30,12 @@ url = "{crm.url}"
 ca_file = "ca.pem"
 allow_private = true
 
+# columns that this company added to its cases
+[systems.crm.fields.Ticket.columns]
+group = "pl_group"
+assignee = "pl_assignee"
+category = "pl_category"
+
 [systems.crm.credential]
 kind = "client-secret"
 tenant_id = "{entra[tenant_id]}"
@@ -61,7 +67,22 @@ token = "${{FILE:helpdesk.secret}}"
 
 [flows.clients]
 
+[flows.leads]
+
 [flows.projects]
+
+[flows.helpdesk_clients]
+
+[flows.tickets_to_crm]
+
+[flows.tickets_to_crm.options]
+contacts = true
+extra = ["group", "assignee", "category"]
+
+[flows.ticket_timeline]
+
+[flows.ticket_timeline.options]
+language = "{language}"
 
 [flows.labour_costs]
 starts = {starts}

@@ -21,6 +21,7 @@ from periferia_link.cli.demo._real import real_business
 from periferia_link.cli.demo._result import Proof, RunResult, as_json
 from periferia_link.cli.demo._story import Story
 from periferia_link.cli.demo._texts import TEXTS
+from periferia_link.cli.demo._ticket_proof import TicketProof, case_versions, prove_tickets
 from periferia_link.clock import SystemClock
 from periferia_link.domain import accounting_date
 from periferia_link.errors import ConfigurationError
@@ -69,12 +70,12 @@ def demo(
         path = write_configuration(folder, emulators, business, screen.words.language)
         with Installation.open(path, progress=screen.progress) as installation:
             chain = Chain(screen, emulators, installation, folder, totals=business.sizes | {"labour_costs": logs})
-            runs, proof = _runs(story, business, chain)
+            runs, proof, tickets = _runs(story, business, chain)
             story.waiting(installation.engine.ledger)
     if screen.is_silent:
         screen.json(as_json(runs))
-    story.ending(proof, time.monotonic() - begun, keep)
-    return ExitCode.OK if proof.holds else ExitCode.STOPPED
+    story.ending(proof, tickets, time.monotonic() - begun, keep)
+    return ExitCode.OK if proof.holds and tickets.holds else ExitCode.STOPPED
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def _workplace(keep: Path | None) -> Iterator[Path]:
     yield keep
 
 
-def _runs(story: Story, business: Business, chain: Chain) -> tuple[list[RunResult], Proof]:
+def _runs(story: Story, business: Business, chain: Chain) -> tuple[list[RunResult], Proof, TicketProof]:
     emulators, ledger = chain.emulators, chain.ledger
     story.adopting()
     adopted = chain.adopt(story.adopted)
@@ -107,13 +108,16 @@ def _runs(story: Story, business: Business, chain: Chain) -> tuple[list[RunResul
     last = max((posting.number for posting in postings(emulators)), default=0)
     again = chain.run("again")
     story.result(again, "again.title")
+    before = case_versions(emulators)
     story.changes()
-    change(emulators, business)
+    touched = change(emulators, business)
     changed = chain.run("changed")
     story.result(changed)
     story.corrections([posting for posting in postings(emulators) if posting.number > last], ledger)
     proof = prove(business, emulators, ledger, quiet_writes=again.traffic.writes)
-    story.proof(proof)
+    tickets = prove_tickets(business, emulators, ledger, before=before, touched=touched)
+    story.proof(proof, tickets)
     if proof.example is not None:
         story.example(*proof.example)
-    return [first, again, changed], proof
+    story.way(tickets.walk)
+    return [first, again, changed], proof, tickets

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from itertools import islice
 from pathlib import Path
@@ -94,12 +96,30 @@ class Emulators:
         sent = None if body is None else json.dumps(body, ensure_ascii=False, default=str).encode()
         with closing(HTTPConnection(address.hostname or "", address.port, timeout=_PATIENCE)) as connection:
             try:
+                with _undisturbed():
+                    connection.connect()
                 connection.request(method, path, sent, {"Content-Type": "application/json"})
                 answer = connection.getresponse()
             except (OSError, HTTPException) as exc:
                 raise _silent(name, exc) from exc
             with answer:
                 yield answer
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the block: between a socket and its owner it would leave the socket open."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears it
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        for number in heard[:1]:
+            signal.raise_signal(number)
 
 
 def _silent(name: str, exc: Exception) -> LinkError:
@@ -128,19 +148,18 @@ def running_emulators(log: Path, *, seed: int) -> Iterator[Emulators]:
         msg = "the demo needs the package trustme, which is not installed"
         raise MissingDependencyError(msg, hint='pip install "periferia-link[demo]"')
     command = [sys.executable, "-m", "periferia_link.testing.emulators", "all", "--tls", "--with-parent"]
-    with log.open("wb") as trouble:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
-            [*command, "--seed", str(seed)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=trouble,
-            start_new_session=True,
-        )
-        with process:
-            try:
-                yield Emulators(_addresses(process, log))
-            finally:
-                _stop(process)
+    with log.open("wb") as trouble, ExitStack() as open_until_the_end:
+        with _undisturbed():
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
+                [*command, "--seed", str(seed)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=trouble,
+                start_new_session=True,
+            )
+            open_until_the_end.enter_context(process)
+            open_until_the_end.callback(_stop, process)
+        yield Emulators(_addresses(process, log))
 
 
 def _addresses(process: subprocess.Popen[bytes], log: Path) -> dict[str, Emulated]:

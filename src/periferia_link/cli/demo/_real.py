@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from periferia_link.cli.demo._business import (
@@ -23,6 +23,9 @@ from periferia_link.cli.demo._business import (
     opportunity_row,
     partner_row,
 )
+from periferia_link.cli.demo._company_desk import USERS
+from periferia_link.cli.demo._helpdesk import Desk
+from periferia_link.cli.demo._real_desk import COLUMNS, Sold, desk_of, sales_of
 from periferia_link.domain import nit_check_digit
 from periferia_link.errors import ConfigurationError
 
@@ -43,6 +46,9 @@ _QUARTER = Decimal("0.25")
 _LONGEST = Decimal(2)  # hours that one state of an incident counts at most
 _A_DAY = Decimal(8)  # hours that one named person works a day at most
 _CENTRES = 6
+_AGO = timedelta(minutes=10)  # before the demo, everything was entered
+
+_Incidents: TypeAlias = Mapping[str, Sequence[Mapping[str, str]]]
 
 
 class _Spell(NamedTuple):
@@ -75,14 +81,12 @@ def real_business(folder: Path, *, today: date, now: datetime) -> Business:
         ConfigurationError: A file is missing, has other columns or holds no hours.
     """
     companies = list(_rows(folder / "companies_co.csv", _COMPANIES))
-    incidents = _incidents(_rows(folder / "incident_events.csv", _EVENTS))
+    incidents = _incidents(_rows(folder / "incident_events.csv", (*_EVENTS, *COLUMNS)))
     spells, nobody = _spells(incidents)
     if not spells or not companies:
         msg = "the two files hold no hours, or no company to work for"
         raise ConfigurationError(msg, hint="give the files as they were published")
-    return _Registry(companies).business(
-        spells, today=today, now=now, left_out={"incidents": len(incidents), "nobody": nobody}
-    )
+    return _Registry(companies).business(spells, incidents, today=today, now=now, nobody=nobody)
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
@@ -116,16 +120,15 @@ def _incidents(events: Iterator[Mapping[str, str]]) -> dict[str, list[Mapping[st
     incidents: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     for event in events:
         incidents[event["number"]].append(event)
-    return incidents
+    return {number: sorted(log, key=lambda event: int(event["sys_mod_count"])) for number, log in incidents.items()}
 
 
-def _spells(incidents: Mapping[str, Sequence[Mapping[str, str]]]) -> tuple[list[_Spell], int]:
+def _spells(incidents: _Incidents) -> tuple[list[_Spell], int]:
     """Return the spells of work, in the order of incidents, and how many had nobody to count them for."""
     spells, nobody = [], 0
     worked: Counter[tuple[str, date]] = Counter()  # quarters of an hour
     for number in sorted(incidents):
-        log = sorted(incidents[number], key=lambda event: int(event["sys_mod_count"]))
-        for event, following in pairwise(log):
+        for event, following in pairwise(incidents[number]):
             if event["incident_state"] not in _WORKING:
                 continue
             who = event["assigned_to"] if event["assigned_to"] != "?" else event["assignment_group"]
@@ -149,11 +152,11 @@ def _spell(number: str, who: str, event: Mapping[str, str], begin: datetime, end
     return _Spell(number, who, group, event["location"], begin.date(), min(quarters * _QUARTER, _LONGEST))
 
 
-def _moment(event: Mapping[str, str]) -> datetime:
+def _moment(event: Mapping[str, str], column: str = "sys_updated_at") -> datetime:
     try:
-        return datetime.strptime(event["sys_updated_at"], "%d-%m-%Y %H:%M").replace(tzinfo=_ZONE)
+        return datetime.strptime(event[column], "%d-%m-%Y %H:%M").replace(tzinfo=_ZONE)
     except ValueError as exc:
-        msg = f"incident_events.csv: sys_updated_at of {event['number']} is no day and time"
+        msg = f"incident_events.csv: {column} of {event['number']} is no day and time"
         raise ConfigurationError(msg, hint="they are written dd-mm-yyyy HH:MM") from exc
 
 
@@ -176,13 +179,15 @@ class _Registry:
             self._distinct.setdefault(row["nit"], place)
 
     def business(
-        self, spells: Sequence[_Spell], *, today: date, now: datetime, left_out: Mapping[str, int]
+        self, spells: Sequence[_Spell], incidents: _Incidents, *, today: date, now: datetime, nobody: int
     ) -> Business:
         places = sorted({spell.location for spell in spells})
         sold = [self._rows[self._distinct[nit]] for nit in list(self._distinct)[::_SOLD]][: len(places)]
         projects = {place: f"P-{i + 1:03}" for i, place in enumerate(places[: len(sold)])}
         people = _people(spells)
         logs = _logs(spells, people, projects, now)
+        clients = {place: self._sold(row, projects[place]) for place, row in zip(places, sold, strict=False)}
+        desk, contacts = desk_of(incidents, clients, now=now - _AGO, moment=_moment)
         return Business(
             starts=min(log.day for log in logs),
             accounts=[self._account(place, row) for place, row in enumerate(self._rows)],
@@ -192,12 +197,19 @@ class _Registry:
             people=list(people.values()),
             logs=lambda: iter(logs),
             changes=self._changes(logs, people, today),
-            rules=self._rules(spells, left_out, len(projects), people, logs),
+            desk=desk,
+            sales=sales_of(clients.values(), contacts, _key),
+            rules=self._rules(spells, {"incidents": len(incidents), "nobody": nobody}, desk, people, logs),
         )
+
+    def _sold(self, row: Mapping[str, str], project: str) -> Sold:
+        account = _key("account", self._distinct[row["nit"]])
+        return Sold(account, _key("sale", project), project, row["nit"], row["legal_name"])
 
     def _account(self, place: int, row: Mapping[str, str]) -> Row:
         name = row["legal_name"][:_NAME_LIMIT]
-        return account_row(_key("account", place), name, row["nit"], row["city"][:80])
+        owner = USERS[place % len(USERS)]["systemuserid"]
+        return account_row(_key("account", place), name, row["nit"], row["city"][:80], owner)
 
     def _partner(self, nit: str) -> Row:
         row = self._rows[self._distinct[nit]]
@@ -239,7 +251,7 @@ class _Registry:
         self,
         spells: Sequence[_Spell],
         left_out: Mapping[str, int],
-        sold: int,
+        desk: Desk,
         people: Mapping[str, Person],
         logs: Sequence[WorkLog],
     ) -> list[tuple[str, Mapping[str, object]]]:
@@ -249,7 +261,7 @@ class _Registry:
             ("real.accounts", {"n": len(self._rows), "distinct": len(self._distinct), "twice": twice}),
             ("real.partners", {"n": len(range(0, len(self._distinct), _IN_SAP)), "every": _IN_SAP}),
             *([("real.long", {"n": long, "limit": _NAME_LIMIT})] if long else []),
-            ("real.sales", {"n": sold, "every": _SOLD}),
+            ("real.sales", {"n": len(desk.clients), "every": _SOLD}),
             (
                 "real.source",
                 {
@@ -262,6 +274,14 @@ class _Registry:
             ("real.who", {"n": left_out["nobody"]}),
             ("real.rate", {"people": len(people), "centres": _CENTRES}),
             ("real.logs", {"n": len(logs), "first": min(x.day for x in logs), "last": max(x.day for x in logs)}),
+            (
+                "real.tickets",
+                {
+                    "n": len(desk.tickets),
+                    "steps": len({(event["ticket_id"], event["at"], event["actor_id"]) for event in desk.events}),
+                    "known": sum(row["client_id"] is not None for row in desk.tickets),
+                },
+            ),
         ]
 
 
@@ -298,7 +318,8 @@ def _logs(
             hours=min(hours[place], Decimal(24)),
             is_approved=True,
             note=spell.incident,
-            updated_at=now - timedelta(minutes=10),
+            updated_at=now - _AGO,
+            ticket=f"tk-{spell.incident}",
         )
         for number, (place, spell) in enumerate(sorted(about.items()), start=1)
         if spell.location in projects

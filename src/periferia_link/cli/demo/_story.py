@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from periferia_link.cli.demo._emulators import Emulators
 from periferia_link.cli.demo._proof import cost_of, made_from
 from periferia_link.cli.demo._result import Posting, Proof, RunResult
 from periferia_link.cli.demo._texts import PICTURES
+from periferia_link.cli.demo._ticket_proof import TicketProof, Walk
 from periferia_link.domain import Ref, TaxId
 from periferia_link.engine import FlowReport, Plan
 from periferia_link.ledger import Ledger
@@ -30,6 +32,11 @@ class Story:
         self._words = screen.words
         self._business = business
         self._names = {row["accountid"]: " ".join(row["name"].split())[:60] for row in business.accounts}
+        self._names |= {row["id"]: " ".join(row["name"].split())[:60] for row in business.desk.clients}
+        told = {row["id"]: (row["number"], row["subject"]) for row in business.desk.tickets}
+        self._names |= {key: " ".join(dict.fromkeys(both))[:60] for key, both in told.items()}
+        self._names |= {row["leadid"]: row["subject"] for row in business.sales.leads}
+        self._names |= {row["opportunityid"]: row["name"] for row in business.opportunities}
 
     def opening(self) -> None:
         """Say what this is."""
@@ -42,7 +49,11 @@ class Story:
         holds = {
             "entra": words("systems.entra"),
             "dynamics365": words(
-                "systems.dynamics365", accounts=len(business.accounts), sales=len(business.opportunities)
+                "systems.dynamics365",
+                leads=len(business.sales.leads),
+                accounts=len(business.accounts),
+                contacts=len(business.sales.contacts),
+                sales=len(business.opportunities),
             ),
             "sap": words(
                 "systems.sap",
@@ -50,7 +61,13 @@ class Story:
                 people=len(business.people),
                 centres=len(business.centres),
             ),
-            "periticket": words("systems.periticket", people=len(business.people), logs=logs),
+            "periticket": words(
+                "systems.periticket",
+                people=len(business.helpdesk_people),
+                logs=logs,
+                clients=len(business.desk.clients),
+                tickets=len(business.desk.tickets),
+            ),
         }
         self._screen.heading(words("demo.systems"))
         headings = [words(f"systems.{name}") for name in ("system", "address", "holds")]
@@ -117,6 +134,10 @@ class Story:
             ),
             words("changed.rate", code=changes.person.code, since=changes.since, before=before, after=changes.hourly),
         ]
+        sentences += [
+            words(told.text, number=told.ticket["number"], subject=told.ticket["subject"])
+            for told in self._business.desk.changes(datetime.now(timezone.utc))
+        ]
         for sentence in sentences:
             self._screen.line(f"• {sentence}")
         self._screen.line()
@@ -140,7 +161,7 @@ class Story:
 
     # ------------------------------------------------------------------ the end
 
-    def proof(self, proof: Proof) -> None:
+    def proof(self, proof: Proof, tickets: TicketProof) -> None:
         """Show the proof, line by line."""
         words = self._words
         self._screen.heading(words("proof.title"))
@@ -149,11 +170,11 @@ class Story:
             ("proof.cost", proof.booked == proof.expected),
             ("proof.places", not proof.differs),
             ("proof.logs", proof.traced == proof.logs and not proof.strange),
-            ("proof.quiet", proof.quiet_writes == 0),
         ]
-        for name, is_good in lines:
+        values = vars(proof) | vars(tickets) | vars(tickets.walk)
+        for name, is_good in [*lines, *tickets.lines, ("proof.quiet", proof.quiet_writes == 0)]:
             mark, style = ("✓", "green") if is_good else ("✗", "bold red")
-            self._screen.line(f"{mark} {words(name, **vars(proof))}", style=style)
+            self._screen.line(f"{mark} {words(name, **values)}", style=style)
 
     def example(self, posting: Posting, sources: Collection[str]) -> None:
         """Show one posting of the first run down to its work logs."""
@@ -163,6 +184,16 @@ class Story:
         for log in (log for log in self._business.logs() if log.id in sources):
             rate, cost = cost_of(log, rates)
             self._screen.line(self._words("proof.part", id=log.id, hours=log.hours, rate=rate, cost=cost), indent=2)
+
+    def way(self, walk: Walk) -> None:
+        """Show one way from a lead to a posting."""
+        if not walk.example:
+            return
+        self._screen.line()
+        self._screen.line(self._words("way.title"))
+        for ref in walk.example:
+            name = self._names.get(ref.id, ref.id)
+            self._screen.line(self._words(f"way.{ref.kind}", name=name), indent=2)
 
     def twice(self, ledger: Ledger) -> None:
         """Say what became of accounts whose tax id another account has as well."""
@@ -187,14 +218,15 @@ class Story:
             self._screen.heading(self._words("waits.title"))
             show_waiting(self._screen, parked, reviews, names=self._names)
 
-    def ending(self, proof: Proof, seconds: float, kept: Path | None) -> None:
+    def ending(self, proof: Proof, tickets: TicketProof, seconds: float, kept: Path | None) -> None:
         """Say how it ended; what does not hold is told where errors are."""
         self._screen.line()
-        if proof.holds:
+        if proof.holds and tickets.holds:
             self._screen.line(self._words("proof.holds"), style="bold green")
         else:
-            wrong = {name: getattr(proof, name) for name in ("unbalanced", "differs", "untraced", "strange")}
-            rows = [(name, ", ".join(found[:10])) for name, found in wrong.items() if found]
+            named = ("unbalanced", "differs", "untraced", "strange", "missing", "twice", "gaps")
+            wrong = [(name, getattr(one, name, ())) for one in (proof, tickets) for name in named]
+            rows = [(name, ", ".join(found[:10])) for name, found in wrong if found]
             self._screen.trouble([(self._words("error.what"), self._words("proof.fails")), *rows])
         self._screen.line(self._words("demo.seconds", seconds=seconds))
         if kept is not None:

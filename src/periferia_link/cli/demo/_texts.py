@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from periferia_link.cli._words import Texts
+from periferia_link.cli.demo._ticket_texts import TICKET_TEXTS
 
 __all__ = ["PICTURES", "TEXTS"]
 
 PICTURES = {
     "es": """
-  Dynamics 365 ─ clientes, ventas ──┐                   ┌─▶ socios de negocio
-                                    ├─▶ periferia_link ─┼─▶ proyectos
-  Periticket ─── horas aprobadas ───┘         │         └─▶ asientos de costo
-                                           memoria          (SAP Business One)
+  Dynamics 365 ────┐                         ┌─▶ SAP Business One
+  prospectos,      │                         │   socios, proyectos, costos
+  clientes, ventas ├───▶ periferia_link ─────┤
+  Periticket       │            │            └─▶ Dynamics 365
+  horas, tiquetes ─┘         memoria             casos con su historia
 """,
     "en": """
-  Dynamics 365 ─ clients, sales ──┐                   ┌─▶ business partners
-                                  ├─▶ periferia_link ─┼─▶ projects
-  Periticket ─── approved hours ──┘         │         └─▶ cost postings
-                                         ledger           (SAP Business One)
+  Dynamics 365 ────┐                         ┌─▶ SAP Business One
+  leads,           │                         │   partners, projects, costs
+  clients, sales   ├───▶ periferia_link ─────┤
+  Periticket       │            │            └─▶ Dynamics 365
+  hours, tickets ──┘          ledger             cases with their history
 """,
 }
 
 TEXTS: Texts = {
     "demo.title": (
-        "El tiempo trabajado se vuelve costo laboral en SAP: planeado, una sola vez, con rastro",
-        "Time worked becomes labour cost in SAP: planned, exactly once, traceable",
+        "Las horas se vuelven costo en SAP y los tiquetes casos en el CRM: planeado, una sola vez, con rastro",
+        "Hours become labour cost in SAP, tickets become cases in the CRM: planned, exactly once, traceable",
     ),
     "demo.systems": (
         "Los sistemas: emuladores en esta máquina, con TLS y credenciales de verdad",
@@ -34,12 +37,18 @@ TEXTS: Texts = {
     "systems.address": ("dirección", "address"),
     "systems.holds": ("tiene", "holds"),
     "systems.entra": ("da los permisos de acceso", "issues the access tokens"),
-    "systems.dynamics365": ("{accounts} cuentas, {sales} oportunidades", "{accounts} accounts, {sales} opportunities"),
+    "systems.dynamics365": (
+        "{leads} prospectos, {accounts} cuentas, {contacts} contactos, {sales} oportunidades",
+        "{leads} leads, {accounts} accounts, {contacts} contacts, {sales} opportunities",
+    ),
     "systems.sap": (
         "{partners} socios de negocio, {people} empleados con tarifas, {centres} centros de costo",
         "{partners} business partners, {people} employees with rates, {centres} cost centres",
     ),
-    "systems.periticket": ("{people} personas, {logs} registros de tiempo", "{people} people, {logs} work logs"),
+    "systems.periticket": (
+        "{people} personas, {logs} registros de tiempo, {tickets} tiquetes de {clients} clientes",
+        "{people} people, {logs} work logs, {tickets} tickets of {clients} clients",
+    ),
     "demo.business": ("La empresa", "The company"),
     # the company made up
     "company.accounts": (
@@ -174,7 +183,7 @@ TEXTS: Texts = {
         "(A posting is two records: the entry and its marker, which keeps it from existing twice.)",
     ),
     "again.title": ("3 · Segunda corrida: nada ha cambiado", "3 · Second run: nothing has changed"),
-    "changed.title": ("4 · La gente cambia tres cosas", "4 · People change three things"),
+    "changed.title": ("4 · La gente cambia algunas cosas", "4 · People change a few things"),
     "changed.client": (
         "Ventas registra un cliente nuevo con una oportunidad ganada: {name}, {number}.",
         "Sales enters a new client with a won opportunity: {name}, {number}.",
@@ -197,7 +206,7 @@ TEXTS: Texts = {
     "posting.amount": ("costo COP", "cost COP"),
     "posting.logs": ("registros", "work logs"),
     # the proof
-    "proof.title": ("5 · La prueba, en los libros de SAP", "5 · The proof, in the books of SAP"),
+    "proof.title": ("5 · La prueba, en los libros de cada sistema", "5 · The proof, in the books of each system"),
     "proof.balance": (
         "{postings} asientos, {corrections} de ellos de ajuste: débitos {debit} = créditos {credit} COP",
         "{postings} postings, {corrections} of them adjustments: debits {debit} = credits {credit} COP",
@@ -247,4 +256,5 @@ TEXTS: Texts = {
         ),
     ),
     "demo.seconds": ("Todo tomó {seconds} s.", "All of it took {seconds} s."),
+    **TICKET_TEXTS,
 }
