@@ -16,11 +16,12 @@ class BreakableWire:
     Stands between a connector and an emulator: the wire of the one, the ``faults`` of the contract.
 
     A rule of the emulator knows method and path; this one knows what the request wants, so the fault that is meant
-    for a write does not meet the login or the read before it. ``writes`` counts the write requests that left.
+    for a write does not meet the login or the read before it. ``writes`` and ``reads`` count the requests that left.
     """
 
     def __init__(self, wire: Wire, emulator: Emulator) -> None:
         self.writes = 0
+        self.reads = 0
         self._wire = wire
         self._emulator = emulator
         self._next: list[tuple[str, FaultRule]] = []
@@ -53,6 +54,7 @@ class BreakableWire:
     def send(self, request: Request, *, deadline: float) -> Response:
         """Carry one request, over a breaking line if it is its turn (see :class:`periferia_link.typing.Wire`)."""
         self.writes += request.intent == "write"
+        self.reads += request.intent == "read"
         due = next((planned for planned in self._next if planned[0] == request.intent), None)
         if due is not None:
             self._next.remove(due)

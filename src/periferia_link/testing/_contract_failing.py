@@ -17,6 +17,8 @@ __all__ = ["FailingContract"]
 BREAKS = ("reset", "hang", "truncate", "garbage", "status", "html", "throttle", "redirect", "close")
 """Faults that any request can meet; see :class:`~periferia_link.testing.emulators.FaultRule`."""
 
+_STORM = 40  # throttled answers in a row; who still asks after half of them feeds the storm
+
 # what can come after a commit: a refusal then would be a lie of the far side
 _AFTER = ("reset", "hang", "truncate", "garbage", "status", "close")
 
@@ -62,6 +64,7 @@ class FailingContract:
         if isinstance(outcome, NotApplied):
             assert [] == there, "it is there although the outcome denies it"
         subject.keeps_its_secrets(outcome.error)
+        assert outcome.error.hint, "an error without a next step helps nobody"
 
     def test_a_write_is_one_request(self, subject: Subject, faults: Faults | None, fresh: Fresh) -> None:
         """However many records: one request, so that one intent in the ledger stands for it."""
@@ -101,7 +104,36 @@ class FailingContract:
         _, outcome, _ = self._attempt(subject, faults, fresh, "html", "before")
         assert not isinstance(outcome, Applied)
 
+    def test_a_storm_of_throttling_is_told(self, subject: Subject, faults: Faults | None, fresh: Fresh) -> None:
+        """However often it is answered 429: each time NotApplied, one request each, and then it works."""
+        subject.needs("create")
+        line = _armed(faults)
+        subject.connector.check()
+        write = subject.creation(fresh(subject.kind, 1))
+        before, rounds = line.writes, 4
+        for _ in range(rounds):
+            line.next("throttle")
+            outcome = subject.write(write)
+            assert isinstance(outcome, NotApplied)
+            assert isinstance(outcome.error, TransientError), "it would be parked"
+        assert line.writes - before <= rounds, "the connector sends again by itself: that feeds the storm"
+        assert isinstance(subject.write(write), Applied)
+        assert len(subject.created_as(write.create_key)) == 1
+
     # ------------------------------------------------------------------ reads
+
+    def test_a_storm_of_throttled_reads_ends(self, subject: Subject, seed: Seed, faults: Faults | None) -> None:
+        """A read that is answered 429 again and again gives up with an error of ours, after few requests."""
+        line = _armed(faults)
+        (key,) = seed(subject.kind, 1)
+        subject.connector.check()
+        for _ in range(_STORM):
+            line.next("throttle", on="read")
+        before = line.reads
+        with pytest.raises(TransientError) as gave_up:
+            subject.connector.get(subject.kind, [key])
+        assert line.reads - before <= _STORM // 2, "the connector goes on for ever"
+        subject.keeps_its_secrets(gave_up.value)
 
     @pytest.mark.parametrize("fault", BREAKS)
     def test_a_broken_read_is_never_a_short_list(
@@ -114,7 +146,7 @@ class FailingContract:
         listed = [row.key for row in next(pages).rows]
         line.next(fault, on="read")
         try:
-            listed += [row.key for page in pages for row in page.rows]
+            listed += [row.key for page in subject.rest(pages) for row in page.rows]
         except LinkError as error:
             subject.keeps_its_secrets(error)
         else:
@@ -172,3 +204,8 @@ class FailingContract:
         assert isinstance(outcome, NotApplied)
         assert isinstance(outcome.error, AuthenticationError | TransientError)
         assert [] == subject.created_as(write.create_key)
+
+    def test_closing_twice_is_harmless(self, connector: Connector) -> None:
+        """Whoever owns the connector may close it, and whoever borrowed it too."""
+        connector.close()
+        connector.close()

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import pytest
 
+from periferia_link.connectors.base import Applied
 from periferia_link.domain import Entity, TaxId
 from periferia_link.errors import ConfigurationError
-from periferia_link.testing._contract_subject import Seed, Subject
+from periferia_link.testing._contract_subject import Fresh, Seed, Subject
 
 __all__ = ["FindingContract"]
 
@@ -37,6 +38,17 @@ def _natural_value(entity: Entity, name: str) -> str | None:
     if isinstance(value, TaxId):
         return value.number
     return value if isinstance(value, str) and value else None
+
+
+def _strangers(absent: str, count: int) -> list[str]:
+    """Return ids like *absent*: other GUIDs, other numbers, other texts."""
+    if absent.isdecimal():
+        return [str(int(absent) - number) for number in range(count)]
+    try:
+        uuid.UUID(absent)
+    except ValueError:
+        return [f"{absent}{number}" for number in range(count)]
+    return [str(uuid.uuid4()) for _ in range(count)]
 
 
 class FindingContract:
@@ -67,6 +79,12 @@ class FindingContract:
         assert [key] == [row.key for row in subject.connector.get(subject.kind, [absent, key])]
         assert [] == subject.connector.get(subject.kind, [absent])
         assert [] == subject.connector.get(subject.kind, [])
+
+    def test_get_takes_hundreds_of_ids(self, subject: Subject, seed: Seed, absent: str) -> None:
+        """The engine asks for whole pages: many ids are no longer address than the server takes, and none is lost."""
+        ids = seed(subject.kind, self.seed_count)
+        rows = subject.connector.get(subject.kind, [*ids[:1], *_strangers(absent, 250), *ids[1:]])
+        assert sorted(ids) == sorted(row.key for row in rows)
 
     def test_reads_run_side_by_side(self, subject: Subject, seed: Seed) -> None:
         """As many threads as ``parallel`` allows read the same answers as one."""
@@ -101,8 +119,9 @@ class FindingContract:
             assert {value} >= {row.match for row in hits}, f"{name} is glued into a query"
             assert value is None or key in {row.key for row in hits}, f"a strange {name} hides the others"
 
-    def test_find_asks_for_nothing(self, subject: Subject) -> None:
-        """No values, no rows, no error."""
+    def test_find_asks_for_nothing(self, subject: Subject, seed: Seed) -> None:
+        """No values, no rows, no error; least of all every record."""
+        seed(subject.kind, 1)
         for name in sorted(subject.can.find_fields):
             assert [] == subject.connector.find(subject.kind, name, [])
 
@@ -116,3 +135,22 @@ class FindingContract:
         subject.needs("create")
         seed(subject.kind, 1)
         assert [] == subject.connector.find(subject.kind, "create_key", [str(uuid.uuid4())])
+
+    def test_a_read_back_of_hundreds(self, subject: Subject, fresh: Fresh) -> None:
+        """After a crash many keys are looked for at once: the one that exists is found among them."""
+        subject.needs("create")
+        write = subject.creation(fresh(subject.kind, 1))
+        assert isinstance(subject.write(write), Applied)
+        subject.wait(subject.can.settle_seconds)
+        others = [str(uuid.uuid4()) for _ in range(120)]
+        hits = subject.connector.find(subject.kind, "create_key", [*others[:60], write.create_key, *others[60:]])
+        assert [write.create_key] == [row.match for row in hits]
+
+    def test_a_read_back_looks_past_every_cache(self, subject: Subject, fresh: Fresh) -> None:
+        """What was absent a moment ago is looked for again: a remembered absence would create a second record."""
+        subject.needs("create")
+        write = subject.creation(fresh(subject.kind, 1))
+        assert [] == subject.created_as(write.create_key)
+        outcome = subject.write(write)
+        assert isinstance(outcome, Applied)
+        assert [outcome.ref.id] == subject.created_as(write.create_key), "absence was remembered"

@@ -70,11 +70,20 @@ class ReadingContract:
         assert first.system_id == second.system_id
 
     def test_the_kinds_under_test_are_declared(self, connector: Connector, kind: str) -> None:
-        """Capabilities exist for the kind and do not contradict each other."""
+        """Capabilities exist for the kind and do not contradict each other or the model."""
         can = connector.supports(kind)
         assert can.max_batch >= 1
         assert can.parallel >= 1
+        assert can.settle_seconds >= 0
+        assert 0 < connector.deadline < float("inf"), "the engine counts with the seconds that a write may take"
+        assert can.reports_deletions is False or can.feed != "scan", "a scan reports no deletions: absence shows them"
+        known = KINDS[kind].model_fields if kind in KINDS else can.find_fields
+        assert [] == sorted(can.find_fields - set(known)), "find_fields that the kind does not have"
         assert not ("create" in can.writes and can.create_guard == "none"), "creates need a server-key or a marker"
+
+    def test_the_mapping_stands_still(self, connector: Connector, kind: str) -> None:
+        """The fingerprint changes when the mapping does, and only then: otherwise every run maps everything again."""
+        assert connector.fingerprint(kind) == connector.fingerprint(kind)
 
     @pytest.mark.parametrize(
         "verb",
@@ -131,6 +140,15 @@ class ReadingContract:
                 assert row.version == entity.version
                 assert model is None or isinstance(entity, model)
 
+    def test_decode_has_no_memory(self, subject: Subject, seed: Seed) -> None:
+        """The same row decodes to the same entity as often as it is asked, and stays what it was."""
+        seed(subject.kind, 2)
+        for row in (row for page in subject.pages() for row in page.rows):
+            before = repr(row.body)
+            first = subject.connector.decode(subject.kind, row)
+            assert first == subject.connector.decode(subject.kind, row)
+            assert before == repr(row.body), "decode changed the row"
+
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"{}", b"\xff\xfe", b'{"": null}'])
     def test_a_row_of_nonsense_is_refused(self, subject: Subject, seed: Seed, body: bytes) -> None:
         """A row that does not fit the model parks one record: RecordInvalidError, nothing else."""
@@ -167,6 +185,8 @@ class ReadingContract:
         assert again[-1].is_last
         for row in (row for page in again for row in page.rows):
             assert known.get(row.key) == row, "an overlap row is the row that it was"
+        gone = sorted(_gone(again))
+        assert [] == subject.connector.get(subject.kind, gone), "records that live are reported as deleted"
 
     def test_a_change_after_the_cursor_is_seen(
         self, subject: Subject, seed: Seed, touch: Touch | None, wait: Wait
@@ -218,6 +238,54 @@ class ReadingContract:
             if page.cursor is not None:
                 listed = {*_keys(pages[:number]), *_keys(subject.pages(page.cursor))}
                 assert [] == sorted(set(seeded) - listed), f"the cursor of page {number} passes records"
+
+    def test_a_cursor_serves_more_than_once(self, subject: Subject, seed: Seed, wait: Wait) -> None:
+        """A run that was killed asks again from the same place and misses nothing."""
+        seed(subject.kind, self.seed_count)
+        _, cursor = _resumable(subject)
+        wait(2)
+        later = seed(subject.kind, 2)
+        for _ in range(2):
+            assert [] == sorted(set(later) - set(_keys(subject.pages(cursor)))), "the second look misses records"
+
+    # ------------------------------------------------------------------ somebody works there meanwhile
+
+    def test_two_pulls_do_not_disturb_each_other(self, subject: Subject, seed: Seed) -> None:
+        """Two flows read one kind at a time: each sees everything."""
+        seeded = seed(subject.kind, self.seed_count)
+        first = subject.connector.pull(subject.kind)
+        listed = _keys([next(first)])
+        other = _keys(subject.pages())
+        listed += _keys(subject.rest(first))
+        assert [] == sorted(set(seeded) - set(listed))
+        assert [] == sorted(set(seeded) - set(other))
+
+    def test_a_deletion_between_pages_hides_nothing(self, subject: Subject, seed: Seed, erase: Erase | None) -> None:
+        """When a record of the first page goes, the others move up: none of them falls between two pages."""
+        if erase is None:
+            pytest.skip("give a fixture `erase` to test deletions")
+        seeded = seed(subject.kind, self.seed_count)
+        pages = subject.connector.pull(subject.kind)
+        listed = _keys([next(pages)])
+        gone = next(key for key in listed if key in seeded)
+        erase(subject.kind, gone)
+        listed += _keys(subject.rest(pages))
+        assert [] == sorted(set(seeded) - {gone} - set(listed)), "records fell between two pages"
+
+    def test_a_change_between_pages_is_seen_later(self, subject: Subject, seed: Seed, touch: Touch | None) -> None:
+        """What changes after its page was read comes with this pull or with the next one."""
+        if touch is None:
+            pytest.skip("give a fixture `touch` to test changes")
+        seeded = seed(subject.kind, self.seed_count)
+        running = subject.connector.pull(subject.kind)
+        pages = [next(running)]
+        key = next(key for key in _keys(pages) if key in seeded)
+        touch(subject.kind, key)
+        pages += subject.rest(running)
+        if pages[-1].cursor is None:
+            pytest.skip(f"{subject.kind} is always read whole")
+        later = _keys([*pages[1:], *subject.pages(pages[-1].cursor)])
+        assert key in later, "the cursor was taken after the change and passes it"
 
     @pytest.mark.parametrize(
         "cursor", ["nonsense", "{}", "[1]", '{"since": 5}', "' or 1 eq 1", "https://evil.example/"]

@@ -18,7 +18,7 @@ from periferia_link.domain import Entity, Ref
 
 __all__ = ["Edit", "Erase", "Faults", "Fresh", "Seed", "Subject", "Touch", "Wait", "story_of"]
 
-_MANY = 10_000  # pages of a handful of records: a pull that is longer never ends
+_MANY = 2_000  # pages of a handful of records: a pull that is longer never ends
 
 Seed: TypeAlias = Callable[[str, int], list[str]]
 Fresh: TypeAlias = Callable[[str, int], Entity]
@@ -34,6 +34,11 @@ class Faults(Protocol):
     @property
     def writes(self) -> int:
         """Write requests that have left the connector so far."""
+        ...
+
+    @property
+    def reads(self) -> int:
+        """Reading requests that have left the connector so far."""
         ...
 
     def next(self, fault: str, when: str = "before", *, on: Literal["read", "write"] = "write") -> None:
@@ -79,7 +84,11 @@ class Subject:
 
     def pages(self, since: str | None = None) -> list[Page]:
         """Pull to the end."""
-        pages = list(itertools.islice(self.connector.pull(self.kind, since), _MANY))
+        return self.rest(self.connector.pull(self.kind, since))
+
+    def rest(self, running: Iterable[Page]) -> list[Page]:
+        """Follow a pull to its end, which must come."""
+        pages = list(itertools.islice(running, _MANY))
         assert len(pages) < _MANY, "the pull never ends"
         return pages
 

@@ -140,6 +140,30 @@ class WritingContract:
         assert isinstance(outcome.error, RecordConflictError)
         assert between == subject.entity(read.ref.id)
 
+    def test_the_version_told_is_the_version_read(self, subject: Subject, fresh: Fresh, edit: Edit) -> None:
+        """The ledger keeps the version of the answer: another one on the record would look like somebody's change."""
+        subject.needs("create")
+        outcome = subject.write(subject.creation(fresh(subject.kind, 1)))
+        assert isinstance(outcome, Applied)
+        assert outcome.version in (None, subject.row(outcome.ref.id).version)
+        if "update" in subject.can.writes:
+            entity = subject.entity(outcome.ref.id)
+            changed = subject.write(subject.change(entity, edit(entity)))
+            assert isinstance(changed, Applied)
+            assert changed.ref == outcome.ref
+            assert changed.version in (None, subject.row(outcome.ref.id).version)
+
+    def test_a_version_moves_with_its_record(self, subject: Subject, fresh: Fresh, edit: Edit, wait: Wait) -> None:
+        """Where versions are compared, every change makes a new one."""
+        subject.needs("create", "update")
+        if not subject.can.version_covers_fields and subject.can.concurrency != "precondition":
+            pytest.skip(f"nobody compares versions of {subject.kind}")
+        before = subject.store(fresh(subject.kind, 1))
+        wait(2)
+        assert isinstance(subject.write(subject.change(before, edit(before))), Applied)
+        assert before.ref is not None
+        assert before.version != subject.entity(before.ref.id).version, "the version stands still"
+
     def test_an_update_never_resurrects(self, subject: Subject, fresh: Fresh, edit: Edit, absent: str) -> None:
         """An update of a record that is not there is refused and creates nothing."""
         subject.needs("update")

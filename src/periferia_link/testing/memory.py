@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
@@ -30,12 +31,14 @@ from periferia_link.errors import (
     RecordInvalidError,
     RecordNotFoundError,
     ThrottledError,
+    UnavailableError,
 )
 
 __all__ = ["MemoryConnector"]
 
 _ORIGIN = {"ref", "version"}
-_Fault = Literal["lost-before", "lost-after", "refuse", "throttle"]
+_SEARCHED = frozenset({"code", "external_ref", "name", "number"})
+_Fault = Literal["lost-before", "lost-after", "refuse", "throttle", "read-lost", "read-throttle"]
 
 
 class MemoryConnector(Connector):
@@ -88,6 +91,9 @@ class MemoryConnector(Connector):
         self._keys: dict[tuple[str, str], list[str]] = {}
         self._counter = 0
         self._faults: list[_Fault] = []
+        self._read_faults: list[_Fault] = []
+        self.reads = 0
+        """How many pages, gets and finds were asked for."""
         self.requests: list[tuple[str, str, int]] = []
         """Every write request that arrived: (kind, mode of its first write, number of writes)."""
         abilities = Capabilities(
@@ -100,9 +106,11 @@ class MemoryConnector(Connector):
             max_batch=max_batch,
             is_atomic=is_atomic,
             parallel=parallel,
-            find_fields=frozenset({"code", "name"}),
         )
-        self._capabilities = dict.fromkeys(self._models, abilities)
+        self._capabilities = {
+            kind: replace(abilities, find_fields=_SEARCHED & set(model.model_fields))
+            for kind, model in self._models.items()
+        }
         for entity in records:
             self.put(entity)
 
@@ -135,12 +143,14 @@ class MemoryConnector(Connector):
 
     def fail(self, *faults: _Fault) -> None:
         """
-        Queue faults for the next write requests.
+        Queue faults for the next requests.
 
-        ``lost-before``: no answer, nothing done; ``lost-after``: no answer, all done; ``refuse``: refused whole;
-        ``throttle``: asked to wait a second.
+        For writes: ``lost-before``: no answer, nothing done; ``lost-after``: no answer, all done; ``refuse``: refused
+        whole; ``throttle``: asked to wait a second. For pages, gets and finds: ``read-lost``: no answer;
+        ``read-throttle``: asked to wait a second.
         """
-        self._faults.extend(faults)
+        self._read_faults.extend(fault for fault in faults if fault.startswith("read-"))
+        self._faults.extend(fault for fault in faults if not fault.startswith("read-"))
 
     # ------------------------------------------------------------------ the five verbs
 
@@ -164,6 +174,8 @@ class MemoryConnector(Connector):
 
         Raises:
             ConfigurationError: The kind is not held.
+            ExpiredCursorError: The cursor is none of ours.
+            TransientError: A fault is due.
         """
         feed = self.supports(kind).feed
         rows = self._rows[kind]
@@ -180,6 +192,7 @@ class MemoryConnector(Connector):
         size = self._page_size
         starts = range(0, len(keys), size) or range(1)
         for start in starts:
+            self._suffer()
             is_last = start + size >= len(keys)
             page = [self._row(kind, key) for key in keys[start : start + size] if key in rows]
             yield Page(page, gone if is_last else (), cursor if is_last else None, is_last, since is None)
@@ -214,6 +227,7 @@ class MemoryConnector(Connector):
             ConfigurationError: The kind is not held.
         """
         self.supports(kind)
+        self._suffer()
         return [self._row(kind, key) for key in dict.fromkeys(ids) if key in self._rows[kind]]
 
     def find(self, kind: str, field: str, values: Sequence[str]) -> list[Row]:
@@ -227,6 +241,7 @@ class MemoryConnector(Connector):
         if field != "create_key" and field not in abilities.find_fields:
             msg = f"{self.name} does not search {kind} by {field}"
             raise ConfigurationError(msg, hint=f"it searches by {', '.join(sorted(abilities.find_fields))}")
+        self._suffer()
         if field == "create_key":
             return [
                 self._row(kind, key)._replace(match=value)
@@ -263,11 +278,25 @@ class MemoryConnector(Connector):
             refusal = RecordInvalidError("refused", system=self.name, hint="correct it")
             return [NotApplied(refusal)] * len(writes)
         if fault == "throttle":
-            return [NotApplied(ThrottledError("slow down", system=self.name, retry_after=1.0), 1.0)] * len(writes)
-        outcomes: list[Outcome] = [self._apply(kind, write) for write in writes]
+            return [NotApplied(self._throttled(), 1.0)] * len(writes)
+        outcomes: list[Outcome] = [
+            self._create(kind, write) if write.mode == "create" else self._change(kind, write) for write in writes
+        ]
         return [self._lost()] * len(writes) if fault == "lost-after" else outcomes
 
     # ------------------------------------------------------------------ inside
+
+    def _suffer(self) -> None:
+        """Count a read, and play the next fault of one if it is due."""
+        self.reads += 1
+        if self._read_faults:
+            if self._read_faults.pop(0) == "read-throttle":
+                raise self._throttled()
+            msg = "no answer came"
+            raise UnavailableError(msg, system=self.name, hint="try again")
+
+    def _throttled(self) -> ThrottledError:
+        return ThrottledError("slow down", system=self.name, hint="wait a second", retry_after=1.0)
 
     def _made_by(self, kind: str, create_key: str) -> Sequence[str]:
         if self._capabilities[kind].create_guard == "server-key":
@@ -286,9 +315,7 @@ class MemoryConnector(Connector):
         self._rows[kind][key] = (self._counter, body)
         return f'W/"{self._counter}"'
 
-    def _apply(self, kind: str, write: Write) -> Outcome:
-        if write.mode == "create":
-            return self._create(kind, write)
+    def _change(self, kind: str, write: Write) -> Outcome:
         assert write.ref is not None  # noqa: S101 - updates and deletes name their record
         key = write.ref.id
         held = self._rows[kind].get(key)
@@ -316,8 +343,9 @@ class MemoryConnector(Connector):
             self._keys.setdefault((kind, write.create_key), []).append(key)
         entity = write.entity
         assert entity is not None  # noqa: S101 - a create carries its entity
-        if len(write.fields) >= len(entity.model_fields_set - _ORIGIN):
-            body = _body(entity)
+        given = entity.model_fields_set
+        if len(write.fields) == len(given) - ("ref" in given) - ("version" in given):
+            body = write.body or _body(entity)
         else:
             body = to_json({name: value for name, value in from_json(_body(entity)).items() if name in write.fields})
         version = self._store(kind, key, body)

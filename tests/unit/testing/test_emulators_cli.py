@@ -55,12 +55,6 @@ class TestRegistry:
 
         assert entra is make("dynamics365", entra=entra).entra
 
-    @pytest.mark.parametrize("name", ["azure-devops", "graph"])
-    def test_reserved_names_say_so(self, name):
-        """They are known and not built."""
-        with pytest.raises(ConfigurationError, match=f"{name} is reserved.*not built.*use one of entra"):
-            make(name)
-
     def test_unknown_names_show_the_known_ones(self):
         """The next step is in the message."""
         with pytest.raises(
@@ -139,8 +133,6 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["graph"], "the name graph is reserved: that emulator is not built"),
-            (["azure-devops"], "the name azure-devops is reserved"),
             (["sapp"], "there is no emulator sapp"),
             (["all", "--port", "8080"], "cannot share one port"),
             ([], "NAME"),

@@ -40,17 +40,17 @@ __all__ = [
     "temporary_identity",
 ]
 
-NAMES: Mapping[str, str | None] = MappingProxyType(
+NAMES: Mapping[str, str] = MappingProxyType(
     {
         "entra": "entra:EntraEmulator",
         "dynamics365": "dynamics365:Dynamics365Emulator",
         "sap": "sap:SapEmulator",
         "periticket": "periticket:PeriticketEmulator",
-        "azure-devops": None,
-        "graph": None,
+        "azure-devops": "azure_devops:AzureDevOpsEmulator",
+        "graph": "graph:GraphEmulator",
     }
 )
-"""Every emulator by name: its module and class, or None where the name is reserved and nothing is built."""
+"""Every emulator by name: its module and class."""
 
 
 def make(name: str, *, seed: int = 1, entra: EntraEmulator | None = None) -> Emulator:
@@ -62,21 +62,19 @@ def make(name: str, *, seed: int = 1, entra: EntraEmulator | None = None) -> Emu
 
         seed: The same seed makes the same ids, secrets and records.
 
-        entra: Whose tokens ``dynamics365`` accepts; it makes its own otherwise. Others have no use for it.
+        entra: Whose tokens ``dynamics365``, ``azure-devops`` and ``graph`` accept; they make their own
+            otherwise. Others have no use for it.
 
     Raises:
-        ConfigurationError: The name is unknown, or reserved for an emulator that is not built.
+        ConfigurationError: The name is unknown.
     """
-    built = ", ".join(known for known, place in NAMES.items() if place)
+    built = ", ".join(NAMES)
     if name not in NAMES:
         msg = f"there is no emulator {name}"
         raise ConfigurationError(msg, hint=f"use one of {built}")
     place = NAMES[name]
-    if place is None:
-        msg = f"the name {name} is reserved: that emulator is not built"
-        raise ConfigurationError(msg, hint=f"use one of {built}")
     module, _, kind = place.partition(":")
     maker = getattr(importlib.import_module(f"{__name__}.{module}"), kind)
-    shared = {"entra": entra} if name == "dynamics365" and entra is not None else {}
+    shared = {"entra": entra} if name in ("dynamics365", "azure-devops", "graph") and entra is not None else {}
     emulator: Emulator = maker(seed=seed, **shared)
     return emulator

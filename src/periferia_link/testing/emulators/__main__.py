@@ -17,7 +17,7 @@ from periferia_link.errors import ConfigurationError
 from periferia_link.testing.emulators import NAMES, OffsetClock, RunningEmulator, host, make, temporary_identity
 from periferia_link.testing.emulators.entra import EntraEmulator
 
-_LIVE = tuple(name for name, place in NAMES.items() if place)
+_LIVE = tuple(NAMES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
