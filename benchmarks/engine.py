@@ -18,9 +18,12 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from benchmarks import _dlt
 
 SIZES = (1_000, 10_000, 100_000)
+ROUNDS = 3  # in turns, the best of each counts: neighbours on the machine slow everybody down, nobody speeds up
 PAGE = 2_000
 CORE_ONLY = "PERIFERIA_LINK_BENCH_CORE_ONLY"
 
@@ -83,10 +86,12 @@ def source_of(size: int, edition: int):
     pages = [b"[" + b",".join(body for _, _, body in raw[i : i + PAGE]) + b"]" for i in range(0, len(raw), PAGE)]
     del raw
     drop = ("@odata.etag", "accountid")
+    make = Client.__pydantic_validator__.validate_python
 
     def rows_of(page: bytes) -> list[Row]:
         return [Row(row["accountid"], row["@odata.etag"], row) for row in from_json(page)]
 
+    parsed: Callable[[bytes], dict[str, object]] = from_json
     if not os.environ.get(CORE_ONLY) and importlib.util.find_spec("msgspec"):
         import msgspec
 
@@ -97,6 +102,7 @@ def source_of(size: int, edition: int):
             accountid: str = ""
 
         heads, bodies = msgspec.json.Decoder(list[Head]), msgspec.json.Decoder(list[msgspec.Raw])
+        parsed = msgspec.json.Decoder().decode
 
         def rows_of(page: bytes) -> list[Row]:
             pairs = zip(heads.decode(page), bodies.decode(page), strict=True)
@@ -112,23 +118,35 @@ def source_of(size: int, edition: int):
                 yield Page(rows_of(page), (), None, place == len(pages) - 1, True)
 
         def decode(self, kind, row):
-            values = dict(row.body) if isinstance(row.body, dict) else from_json(bytes(row.body))
+            values = dict(row.body) if isinstance(row.body, dict) else parsed(row.body)
             for name in drop:
                 del values[name]
             values["ref"], values["version"] = Ref(self.name, kind, row.key), row.version
-            return Client.model_validate(values)
+            return make(values)
 
     return Source("crm", [Client])
 
 
 def target_of(folder: str):
     """A target that keeps bodies on disk, so that the memory measured is the engine's."""
-    from periferia_link.domain import Client
+    from periferia_link.connectors.base import Applied
+    from periferia_link.domain import Client, Ref
     from periferia_link.testing import MemoryConnector
 
     class Target(MemoryConnector):
         end = 0
         store = open(os.path.join(folder, "target"), "w+b")  # noqa: SIM115 - lives as long as the process
+
+        def write(self, kind, writes):
+            rows = self._rows[kind]
+            if writes[0].mode != "create" or any(each.create_key in rows for each in writes):
+                return super().write(kind, writes)
+            # a system that only stores: what it does is not what is measured
+            self.requests.append((kind, "create", len(writes)))
+            return [
+                Applied(Ref(self.name, kind, each.create_key), self._store(kind, each.create_key, each.body))
+                for each in writes
+            ]
 
         def _store(self, kind, key, body):
             self._counter += 1
@@ -143,12 +161,11 @@ def target_of(folder: str):
             self.store.seek(0, 2)
             return super_row(key, number, body)
 
-        def _apply(self, kind, write):
-            if write.ref is None or write.ref.id not in self._rows[kind]:
-                return super()._apply(kind, write)
-            held = self._rows[kind][write.ref.id]
-            self._rows[kind][write.ref.id] = (held[0], self._row(kind, write.ref.id).body)
-            return super()._apply(kind, write)
+        def _change(self, kind, write):
+            held = self._rows[kind].get(write.ref.id)
+            if held is not None:
+                self._rows[kind][write.ref.id] = (held[0], self._row(kind, write.ref.id).body)
+            return super()._change(kind, write)
 
     def super_row(key, number, body):
         from periferia_link.connectors.base import Row
@@ -371,7 +388,7 @@ def every(sizes: list[int]) -> int:
             plan = [("ours", {}), ("ours", {CORE_ONLY: "1"}), ("floor", {})]
             if has_peer:
                 plan.insert(0, ("diffsync", {}))
-            for engine, extra in plan:
+            for engine, extra in plan * ROUNDS:
                 done = subprocess.run(
                     [sys.executable, "-m", "benchmarks.engine", "--one", engine, case, str(size)],
                     env={**os.environ, **extra}, capture_output=True, text=True, check=False,
@@ -379,9 +396,15 @@ def every(sizes: list[int]) -> int:
                 if done.returncode:
                     sys.stderr.write(done.stderr)
                     return 1
-                print(done.stdout.strip(), flush=True)
                 result = json.loads(done.stdout)
-                found[str(result["engine"]), case, size] = result
+                before = found.get((name := str(result["engine"]), case, size))
+                if before is None or before["records_per_cpu_s"] < result["records_per_cpu_s"]:
+                    found[name, case, size] = result
+            for (_, its_case, its_size), result in found.items():
+                if (its_case, its_size) == (case, size):
+                    print(json.dumps(result), flush=True)
+            for line in _dlt.beside(case, size):
+                print(json.dumps(line), flush=True)
     return verdict(found, sizes) if has_peer else 0
 
 

@@ -230,6 +230,63 @@ class TestMetadata:
         assert client.tables.get("nowhere") is None
 
 
+class TestCustomizing:
+    def test_a_table_from_nothing(self, client, environment):
+        """The client makes a table with columns, fills it and takes it away again."""
+        made = client.tables.create("new_Project", {"new_Code": "string", "new_Hours": "decimal"})
+        assert "new_projects" == made["entity_set_name"]
+        key = client.records.create("new_Project", {"new_name": "P", "new_code": "1", "new_hours": 1.5})
+        assert "1" == environment.books["new_projects"][key]["new_code"]
+        client.tables.add_columns("new_Project", {"new_Open": "bool"})
+        client.records.update("new_Project", key, {"new_open": True})
+        assert client.records.retrieve("new_Project", key, select=["new_open"])["new_open"] is True
+        client.tables.delete("new_Project")
+        assert client.tables.get("new_Project") is None
+
+    def test_a_key_from_nothing(self, client, environment):
+        """A key that the client makes takes upserts."""
+        client.tables.create_alternate_key("account", "new_by_nit", ["pl_nit"])
+        item = {"alternate_key": {"pl_nit": "900"}, "record": {"name": "A"}}
+        client.records.upsert("account", [item])
+        client.records.upsert("account", [item | {"record": {"name": "B"}}])
+        assert ["B"] == [row["name"] for row in environment.books["accounts"].values()]
+        (listed,) = [k for k in client.tables.get_alternate_keys("account") if k.schema_name == "new_by_nit"]
+        client.tables.delete_alternate_key("account", listed.metadata_id)
+        assert ["accountnumber"] == [k.key_attributes[0] for k in client.tables.get_alternate_keys("account")]
+
+    def test_a_lookup_from_nothing(self, client):
+        """A lookup that the client makes can be bound by the name that it reports."""
+        client.tables.create_lookup_field("account", "new_Segment", "contact")
+        found = client.tables.list_table_relationships("account")
+        names = {row.get("ReferencingEntityNavigationPropertyName") for row in found}
+        assert {"new_Segment", "primarycontactid"} <= names
+        person = client.records.create("contact", {"lastname": "Ruiz"})
+        key = client.records.create("account", {"name": "A", "new_Segment@odata.bind": f"/contacts({person})"})
+        read = client.records.retrieve("account", key, select=["_new_segment_value"])
+        assert person == read["_new_segment_value"]
+
+
+class TestMoreQueries:
+    def test_fetch_xml(self, client, environment):
+        """The client's paging by cookie reads every row once."""
+        environment.load({"accounts": [{"name": f"n{n}"} for n in range(7)]})
+        xml = '<fetch count="3"><entity name="account"><attribute name="name"/></entity></fetch>'
+        pages = [[row["name"] for row in page] for page in client.query.fetchxml(xml).execute_pages()]
+        assert [3, 3, 1] == [len(page) for page in pages]
+        assert 7 == len({name for page in pages for name in page})
+
+    def test_files(self, client, environment, tmp_path):
+        """A file goes up, in one request and in chunks."""
+        environment.add_column("account", "pl_contract", "File", limit=64)
+        key = client.records.create("account", {"name": "A"})
+        path = tmp_path / "c.txt"
+        path.write_bytes(b"0123456789")
+        for mode in ("small", "chunk"):
+            client.files.upload("account", key, "pl_contract", str(path), mode=mode)
+        kept = environment.books["files"][environment.books["accounts"][key]["pl_contract"]]
+        assert ("c.txt", "MDEyMzQ1Njc4OQ==") == (kept["name"], kept["content"])
+
+
 class TestLimits:
     def test_throttling_is_understood(self, client, environment):
         """The client reads the code and the waiting time of service protection."""
@@ -260,24 +317,90 @@ class TestLimits:
 
 
 class TestAsyncClient:
-    def test_pages(self, environment):
-        """The asynchronous client pages and creates too."""
+    """The asynchronous client of the same package, over TLS too."""
+
+    @pytest.fixture
+    def work(self, environment):
         aio = pytest.importorskip("PowerPlatform.Dataverse.aio")
         pytest.importorskip("aiohttp")
         azure = pytest.importorskip("azure.identity.aio")
-        environment.load({"accounts": [{"name": f"n{n}"} for n in range(7)]})
         known = environment.credentials()
 
-        async def work() -> int:
-            credential = azure.ClientSecretCredential(
-                known["tenant_id"],
-                known["client_id"],
-                known["client_secret"],
-                authority=known["authority"],
-                disable_instance_discovery=True,
-            )
-            async with credential, aio.AsyncDataverseClient(environment.base_url, credential) as opened:
-                await opened.records.create("account", {"name": "n7"})
-                return len(list(await opened.records.list("account", select=["name"], page_size=3)))
+        def run(job):
+            async def main():
+                credential = azure.ClientSecretCredential(
+                    known["tenant_id"],
+                    known["client_id"],
+                    known["client_secret"],
+                    authority=known["authority"],
+                    disable_instance_discovery=True,
+                )
+                async with credential, aio.AsyncDataverseClient(environment.base_url, credential) as opened:
+                    return await job(opened)
 
-        assert 8 == asyncio.run(work())
+            return asyncio.run(main())
+
+        return run
+
+    def test_records(self, work, environment):
+        """Create, read, update, delete, one and many."""
+
+        async def job(client):
+            key = await client.records.create("account", {"name": "A"})
+            await client.records.update("account", key, {"name": "B"})
+            found = await client.records.retrieve("account", key, select=["name"])
+            await client.records.delete("account", key)
+            many = await client.records.create("account", [{"name": f"n{n}"} for n in range(3)])
+            return found["name"], await client.records.retrieve("account", key), len(many)
+
+        assert ("B", None, 3) == work(job)
+        assert 3 == len(environment.books["accounts"])
+
+    def test_pages(self, work, environment):
+        """Next links are followed."""
+        environment.load({"accounts": [{"name": f"n{n}"} for n in range(8)]})
+
+        async def job(client):
+            listed = await client.records.list("account", select=["name"], page_size=3)
+            pages = [len(page) async for page in client.records.list_pages("account", select=["name"], page_size=3)]
+            return len(list(listed)), pages
+
+        assert (8, [3, 3, 2]) == work(job)
+
+    def test_upsert(self, work, environment):
+        """One item is a PATCH, several are UpsertMultiple."""
+        one = {"alternate_key": {"accountnumber": "A-1"}, "record": {"name": "first"}}
+        two = {"alternate_key": {"accountnumber": "A-2"}, "record": {"name": "second"}}
+
+        async def job(client):
+            await client.records.upsert("account", [one])
+            await client.records.upsert("account", [one | {"record": {"name": "changed"}}, two])
+
+        work(job)
+        names = {row["accountnumber"]: row["name"] for row in environment.books["accounts"].values()}
+        assert {"A-1": "changed", "A-2": "second"} == names
+
+    def test_batch(self, work, environment):
+        """A change set with a reference inside."""
+
+        async def job(client):
+            batch = client.batch.new()
+            async with batch.changeset() as changes:
+                person = changes.records.create("contact", {"firstname": "Ana"})
+                changes.records.create("account", {"name": "A", "primarycontactid@odata.bind": person})
+            return await batch.execute()
+
+        assert not work(job).has_errors
+        (account,), (person,) = environment.books["accounts"].values(), environment.books["contacts"].values()
+        assert person["contactid"] == account["_primarycontactid_value"]
+
+    def test_metadata(self, work):
+        """Names of a table, its columns and keys."""
+
+        async def job(client):
+            info = await client.tables.get("account")
+            columns = await client.tables.list_columns("account", select=["LogicalName"])
+            (key,) = await client.tables.get_alternate_keys("account")
+            return info["entity_set_name"], "name" in {c["LogicalName"] for c in columns}, key.key_attributes
+
+        assert ("accounts", True, ["accountnumber"]) == work(job)
