@@ -10,14 +10,14 @@ import pytest
 
 pytest.importorskip("typer", reason="the extra cli is not installed")
 
-from forms_workbooks import EN, ES, text_csv, xlsx
-from screens import check_screen
 from typer.testing import CliRunner
 
+from forms_workbooks import EN, ES, text_csv, xlsx
 from periferia_link.cli import app
 from periferia_link.cli._forms import TEXTS
 from periferia_link.connectors.forms import ExportFile, Forms, load_mapping
 from periferia_link.connectors.forms._scales import _FAMILIES
+from screens import check_screen
 
 SPANISH = [
     "¿Qué tan probable es que nos recomiende a un colega?",
@@ -40,8 +40,26 @@ ENGLISH = [
     "The team keeps its deadlines",
 ]
 ROWS = [
-    ["9", "Muy satisfecho", "Totalmente de acuerdo", "Cumplen lo que prometen", "Nube;Datos;", "900123456-8", "77", "5"],
-    ["3", "Insatisfecho", "Algo en desacuerdo", "Demoras constantes en las entregas", "Nube;", "860034313-7", "78", "2"],
+    [
+        "9",
+        "Muy satisfecho",
+        "Totalmente de acuerdo",
+        "Cumplen lo que prometen",
+        "Nube;Datos;",
+        "900123456-8",
+        "77",
+        "5",
+    ],
+    [
+        "3",
+        "Insatisfecho",
+        "Algo en desacuerdo",
+        "Demoras constantes en las entregas",
+        "Nube;",
+        "860034313-7",
+        "78",
+        "2",
+    ],
     ["10", "Satisfecho", "De acuerdo", "", "Datos;Soporte;", "890903938-8", "", "4"],
 ]
 ROLES = ["nps", "csat", "ces", "comment", "choice", "client", "ticket", "rating"]

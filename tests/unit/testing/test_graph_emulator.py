@@ -20,6 +20,7 @@ class Desk:
         entra = self.graph.entra
         self.token = entra._issue("https://graph.microsoft.com", entra.credentials()["client_id"], self.clock)
         self.drive = f"drives/{self.graph.drive.key}"
+        self.feed = "/".join([self.drive, "root", "delta"])
 
     def ask(self, path, method="GET", body=None, **headers):
         told = (("Authorization", f"Bearer {self.token}"), *((k.replace("_", "-"), v) for k, v in headers.items()))
@@ -89,29 +90,30 @@ class TestFeed:
         for number in range(7):
             desk.graph.put_file(f"f{number}.csv", b"x", desk.clock)
         desk.graph.page_size = 3
-        rows, last = self.pages(desk, f"{desk.drive}/root/delta()")
+        rows, last = self.pages(desk, f"{desk.feed}()")
         assert {"root", "a", "b.csv", *(f"f{n}.csv" for n in range(7))} == {row["name"] for row in rows}
         assert len(rows) == len({row["id"] for row in rows})
         desk.graph.remove_file(desk.item["id"], desk.clock)
         (gone,), _ = self.pages(desk, last)
         assert (desk.item["id"], {"state": "deleted"}) == (gone["id"], gone["deleted"])
-        assert ([], True) == (lambda told: (told[0], bool(told[1])))(self.pages(desk, f"{desk.drive}/root/delta?token=latest"))
+        rows, last = self.pages(desk, f"{desk.feed}?token=latest")
+        assert ([], True) == (rows, bool(last))
 
     def test_doubles(self, desk):
         """The same item may come twice; the last one counts."""
         desk.graph.doubles = True
-        rows, _ = self.pages(desk, f"{desk.drive}/root/delta")
+        rows, _ = self.pages(desk, f"{desk.feed}")
         assert len(rows) > len({row["id"] for row in rows})
 
     def test_forgotten(self, desk):
         """410 says where to begin again; a snapshot that cannot be taken is for later."""
-        _, last = self.pages(desk, f"{desk.drive}/root/delta")
+        _, last = self.pages(desk, f"{desk.feed}")
         desk.graph.drive.forgotten = 10_000
         answer = desk.ask(last)
         assert (410, "resyncRequired") == (answer.status, json.loads(answer.body)["error"]["code"])
         assert answer.header("location").startswith("https://graph.example/")
         desk.graph.no_snapshot = True
-        assert "cannotSnapshotTree" == desk.read(f"{desk.drive}/root/delta")["error"]["code"]
+        assert "cannotSnapshotTree" == desk.read(f"{desk.feed}")["error"]["code"]
 
 
 class TestWorkbooks:

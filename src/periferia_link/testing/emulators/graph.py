@@ -26,6 +26,7 @@ __all__ = ["GraphDownloads", "GraphEmulator"]
 _RESOURCE = "https://graph.microsoft.com"
 _DRIVE = "b!periferia-drive"
 _MOST = 20
+_FEED = "root/delta"
 _MINUTES = timedelta(minutes=5)
 
 
@@ -120,6 +121,7 @@ class GraphEmulator(Emulator):
         if place == f"drives/{_DRIVE}" and request.method == "GET":
             return json_response(200, {"id": _DRIVE, "driveType": "business", "name": "OneDrive"})
         place = self._below_drive(place)
+        place = place.removeprefix("items/") if place.startswith("items/root/") else place
         if place.startswith("root/delta") and request.method == "GET":
             return self._delta(place, parse_qs(parts.query))
         item, rest = self._item(place, request.method)
@@ -198,8 +200,8 @@ class GraphEmulator(Emulator):
         if self.no_snapshot:
             raise GraphRefused(503, "cannotSnapshotTree", "Try again later.", headers=(("Retry-After", "10"),))
         inner = place.partition("(")[2].partition(")")[0]
-        token = inner.partition("token=")[2].strip("'") or query.get("token", [None])[0]  # type: ignore[list-item]
-        address = f"{self.base_url}/v1.0/drives/{_DRIVE}/root/delta"
+        token = inner.partition("token=")[2].strip("'") or query.get("token", [None])[0]
+        address = f"{self.base_url}/v1.0/drives/{_DRIVE}/{_FEED}"
         page = delta_page(self.drive, token, address=address, size=self.page_size, doubles=self.doubles)
         return json_response(200, page)
 
