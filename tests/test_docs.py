@@ -18,7 +18,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglo
 SPOKEN = ("connectors", "engine", "ledger", "flows", "identity.py", "installation.py", "settings.py", "domain")
 VERBS = {"check", "pull", "decode", "get", "find", "write"}
 ENGINE_METHODS = {"adopt", "plan", "apply", "run", "aadopt", "aplan", "aapply", "arun"}
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*|\{[\w-]+\}[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
