@@ -38,8 +38,11 @@ ALLOWED = {
     "identity": MEMORY,
     "engine": {*MEMORY, "identity"},
     "sla": {*BASE, "domain"},
-    "flows": {*ENGINE, "sla"},
-    "installation": {*ENGINE, "connectors.registry", "flows", "settings", "sla"},
+    "scores": {*BASE, "domain"},
+    "assignment": {*BASE, "domain", "sla"},
+    "rules": {*BASE, "domain", "sla"},
+    "flows": {*ENGINE, "rules", "sla"},
+    "installation": {*ENGINE, "connectors.registry", "flows", "settings", "sla", "trace"},
     "trace": {*BASE, "domain", "ledger"},
     "insights": {*BASE, "domain", "ledger", "sla", "trace"},
 }
@@ -53,6 +56,9 @@ ALLOWED["__main__"] = {"cli"}
 
 TYPES_ONLY = {("errors", "domain"): "ConnectorError.ref is a Ref"}
 """Arrows against the stream that exist under TYPE_CHECKING only, and why."""
+
+PRESETS = {"periticket": "ticketing"}
+"""Connectors that are another one with a profile of their own: the only ones that see each other."""
 
 THIRD_PARTY = {
     "httpcore": "transport/_http.py",
@@ -156,8 +162,11 @@ def against_the_stream(module: str, room: str, wanted: Import, modules: set[str]
         return None
     if room == target == "connectors.system":
         ours, theirs = module.split(".")[2], wanted.module.split(".")[2]
-        return None if ours == theirs else f"connectors.{ours} -> connectors.{theirs}: connectors never see each other"
-    if target not in ALLOWED[room]:
+        if ours == theirs:
+            return None
+        if PRESETS.get(ours) != theirs:
+            return f"connectors.{ours} -> connectors.{theirs}: connectors never see each other"
+    elif target not in ALLOWED[room]:
         if wanted.is_typing_only and (room, target) in TYPES_ONLY:
             return None
         return f"{room} -> {target} (imports {wanted.module})"

@@ -15,22 +15,31 @@ from typing import TYPE_CHECKING, Any
 from periferia_link._version import __version__
 
 if TYPE_CHECKING:
+    from periferia_link.connectors.azure_devops import AzureDevOps
     from periferia_link.connectors.base import Capabilities, Connector
     from periferia_link.connectors.dynamics365 import Dynamics365
+    from periferia_link.connectors.forms import Forms
     from periferia_link.connectors.periticket import Periticket
     from periferia_link.connectors.sap_business_one import SapBusinessOne
+    from periferia_link.connectors.ticketing import Ticketing, TicketProfile
     from periferia_link.domain import (
         Client,
+        Contact,
         CostCentre,
         CostEntry,
         Employee,
+        Interaction,
+        Lead,
         Money,
         Opportunity,
         Period,
         Project,
         Ref,
+        Survey,
         TaxId,
+        Ticket,
         TimeEntry,
+        WorkItem,
     )
     from periferia_link.engine import Engine, Flow, Plan, RunReport
     from periferia_link.errors import LinkError
@@ -40,16 +49,21 @@ if TYPE_CHECKING:
     from periferia_link.settings import Settings
 
 __all__ = [
+    "AzureDevOps",
     "Capabilities",
     "Client",
     "Connector",
+    "Contact",
     "CostCentre",
     "CostEntry",
     "Dynamics365",
     "Employee",
     "Engine",
     "Flow",
+    "Forms",
     "Installation",
+    "Interaction",
+    "Lead",
     "LinkError",
     "Money",
     "Opportunity",
@@ -62,8 +76,13 @@ __all__ = [
     "SapBusinessOne",
     "Settings",
     "SqliteLedger",
+    "Survey",
     "TaxId",
+    "Ticket",
+    "TicketProfile",
+    "Ticketing",
     "TimeEntry",
+    "WorkItem",
     "__version__",
     "clients",
     "labour_costs",
@@ -71,22 +90,31 @@ __all__ = [
 ]
 
 _HOMES = {
+    "connectors.azure_devops": ("AzureDevOps",),
     "connectors.base": ("Capabilities", "Connector"),
     "connectors.dynamics365": ("Dynamics365",),
+    "connectors.forms": ("Forms",),
     "connectors.periticket": ("Periticket",),
     "connectors.sap_business_one": ("SapBusinessOne",),
+    "connectors.ticketing": ("TicketProfile", "Ticketing"),
     "domain": (
         "Client",
+        "Contact",
         "CostCentre",
         "CostEntry",
         "Employee",
+        "Interaction",
+        "Lead",
         "Money",
         "Opportunity",
         "Period",
         "Project",
         "Ref",
+        "Survey",
         "TaxId",
+        "Ticket",
         "TimeEntry",
+        "WorkItem",
     ),
     "engine": ("Engine", "Flow", "Plan", "RunReport"),
     "errors": ("LinkError",),

@@ -127,7 +127,7 @@ class TestConnectorClass:
     def test_unknown_names_list_the_known_ones(self):
         """A typing error shows what there is."""
         with pytest.raises(
-            UnknownConnectorError, match=r"no connector dynamic .* dynamics365, periticket, sap-business"
+            UnknownConnectorError, match=r"no connector dynamic .* dynamics365, forms, periticket, sap-business"
         ):
             registry.connector_class("dynamic")
 

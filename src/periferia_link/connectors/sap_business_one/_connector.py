@@ -39,9 +39,9 @@ from periferia_link.connectors.sap_business_one._values import etag, is_searchab
 from periferia_link.connectors.sap_business_one._writes import Books, Writes
 from periferia_link.domain import Entity, Ref, TaxId
 from periferia_link.errors import ConfigurationError, ContractBrokenError, RecordInvalidError
-from periferia_link.transport._http import Transport
-from periferia_link.transport._json import NotJsonError, loads
+from periferia_link.transport._json import NotJsonError, record_of, remade
 from periferia_link.transport._pacing import gate_for
+from periferia_link.transport._transport import Transport
 from periferia_link.typing import Clock, Wire
 
 __all__ = ["SapBusinessOne"]
@@ -323,8 +323,7 @@ class SapBusinessOne(Connector):
         ref = Ref(self.name, kind, row.key)
         told: dict[str, Any] = {"system": self.name, "operation": "decode", "ref": ref}
         try:
-            record = loads(row.body, exact=True) if isinstance(row.body, bytes) else row.body
-            return self._decoders[kind](record)
+            return self._decoders[kind](record_of(row.body))
         except RecordInvalidError as exc:
             reason, hint = exc.message, exc.hint
         except ValidationError as exc:
@@ -464,7 +463,7 @@ class SapBusinessOne(Connector):
         return (TRAITS[kind].filter,) if TRAITS[kind].filter else ()
 
     def _row(self, kind: str, record: Record, join: Callable[[Record], Record], match: str | None = None) -> Row:
-        body = join(selected(record))
+        body = remade(join(selected(record)), record)
         return Row(str(record[self.fields[kind].key]), etag(record.get("DataVersion")), body, match)
 
 

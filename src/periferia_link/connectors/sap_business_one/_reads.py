@@ -7,9 +7,9 @@ from typing import Any
 
 from periferia_link.connectors.sap_business_one._refusals import error_for_read
 from periferia_link.errors import ContractBrokenError, PaginationError
-from periferia_link.transport._http import Transport
-from periferia_link.transport._json import dumps, loads, rows_of
+from periferia_link.transport._json import claims, dumps, loads, rows_of
 from periferia_link.transport._odata import Filter, any_of, both, gt, next_link, query
+from periferia_link.transport._transport import Transport
 from periferia_link.typing import Response
 
 __all__ = ["Reads", "Record", "chunked", "selected"]
@@ -72,7 +72,7 @@ class Reads:
             if rows and rows[-1].get(key) == after:
                 msg = f"the pages of {table} repeat"
                 raise PaginationError(msg, hint="SAP ignores the filter on the key", system=self._transport.system)
-            yield rows, not has_more
+            yield list(claims(rows, key)), not has_more
             if not has_more:
                 return
             after = rows[-1][key]

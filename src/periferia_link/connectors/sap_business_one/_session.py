@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from periferia_link.connectors.sap_business_one._refusals import refusal_of
 from periferia_link.errors import AuthenticationError, ContractBrokenError, LinkError, UnavailableError
-from periferia_link.transport._http import Transport
 from periferia_link.transport._json import NotJsonError, dumps, loads
+from periferia_link.transport._transport import Transport
 from periferia_link.typing import Clock, Response
 
 if TYPE_CHECKING:

@@ -27,9 +27,9 @@ from periferia_link.errors import (
     UnavailableError,
 )
 from periferia_link.transport._answers import pause_of
-from periferia_link.transport._http import Transport
 from periferia_link.transport._json import dumps, loads
 from periferia_link.transport._odata import BatchPart, PartAnswer, decode_batch, encode_batch, key
+from periferia_link.transport._transport import Transport
 from periferia_link.typing import Clock, Response
 
 __all__ = ["Books", "Writes"]
