@@ -20,7 +20,8 @@ nox.options.sessions = ["tests"]
 GROUPS = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 SERVERS = {"PERIFERIA_ROUNDUP": "roundup>=2.6,<3", "PERIFERIA_HELPDESK": "django-helpdesk>=2.6,<3"}
-EXTRAS = "calendars,cli,demo,excel,fast,matching,testing"  # what the tests of this repository can use; "all" adds what they skip
+# what the tests of this repository can use; "all" adds what they skip
+EXTRAS = "calendars,cli,demo,excel,fast,matching,testing"
 
 
 def group(name: str) -> list[str]:

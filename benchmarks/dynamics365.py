@@ -357,7 +357,7 @@ def every(count: int) -> int:
         begun = time.perf_counter()
         seed(server, count)
         token = token_of(server)
-        for warm in (("read-ours", "rows"), ("read-ours", "ranges"), ("read-official",)):  # and the byte code
+        for warm in (("read-ours", "rows"), ("read-ours", "ranges"), ("read-official",)):
             run(server, token, *warm)
         print(json.dumps({"case": "seeded and warm", "n": count, "wall_s": round(time.perf_counter() - begun, 1)}))
         ours_start, official_start = best(
@@ -389,8 +389,8 @@ def verdict(count, starts, chain, ranges, official, ours, bulk, single, lost) ->
         ("create: wall of ours / official's bulk call", ratio(ours, bulk, "wall_s"), 1.3, False),
         ("create: wall of official one by one / ours", alone / ours["wall_s"] if alone and "wall_s" in ours else None,
          10.0, True),
-        ("start: CPU to the first prepared request, ours / official", ratio(starts["ours"], starts["official"], "cpu_s"), 0.4,
-         False),
+        ("start: CPU to the first prepared request, ours / official",
+         ratio(starts["ours"], starts["official"], "cpu_s"), 0.4, False),
     ]  # fmt: skip
     good = True
     for name, value, limit, is_least in checks:

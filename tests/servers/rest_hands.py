@@ -64,6 +64,11 @@ class RoundupHands(Hands):
         status, answer = self.call("DELETE", f"{table}/{key}", {}, **{"If-Match": told["data"]["@etag"]})
         assert status == 200, answer
 
+    def row(self, table: str, key: str) -> dict[str, Any]:
+        """Read a record."""
+        _, told = self.call("GET", f"{table}/{key}")
+        return dict(told["data"]["attributes"])
+
     def keys(self, table: str) -> list[str]:
         """List ids."""
         _, told = self.call("GET", table)
@@ -91,6 +96,11 @@ class HelpdeskHands(Hands):
         """Delete a record."""
         status, told = self.call("DELETE", f"{table}/{quote(key)}/")
         assert status == 204, told
+
+    def row(self, table: str, key: str) -> dict[str, Any]:
+        """Read a record."""
+        _, told = self.call("GET", f"{table}/{quote(key)}/")
+        return dict(told)
 
     def keys(self, table: str) -> list[str]:
         """List ids."""
@@ -124,6 +134,8 @@ class BreakingLine:
         self._next.remove(due)
         _, fault, when = due
         answer = self._wire.send(request, deadline=deadline) if when == "after" or fault == "close" else None
+        if fault == "stop":
+            raise KeyboardInterrupt
         if fault in ("reset", "hang", "truncate"):
             msg = "it was sent, and no whole answer came back"
             raise OutcomeUnknownError(msg, hint="read it back before sending again")

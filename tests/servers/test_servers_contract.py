@@ -139,7 +139,7 @@ class TestRoundup(ServerContract):
                     description="El portal no abre.\nNi ayer, ni hoy.",
                     status="in_progress",
                     priority="critical",
-                    assignee="ana",
+                    assignee="4",
                     due_at=DUE,
                 )
             worked = date(2026, 11, 19)

@@ -10,15 +10,28 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import SecretStr
 
+from periferia_link.clock import SystemClock
 from periferia_link.connectors.ticketing import Ticketing, load_profile
 from periferia_link.connectors.ticketing.catalogue import profile_from
 from periferia_link.connectors.ticketing.checking import check_profile
-from periferia_link.domain import Client, CostCentre, CostEntry, Employee, Money, Project, Rate, TaxId, Ticket
+from periferia_link.domain import (
+    Client,
+    CostCentre,
+    CostEntry,
+    Employee,
+    Money,
+    Project,
+    Rate,
+    Ref,
+    Survey,
+    TaxId,
+    Ticket,
+)
 from periferia_link.engine import Engine
-from periferia_link.flows import labour_costs, tickets_to_crm
+from periferia_link.flows import detractor_loops, detractor_ticket_ends, detractors, labour_costs, tickets_to_crm
 from periferia_link.ledger import SqliteLedger
 from periferia_link.testing import MemoryConnector
-from servers.rest_hands import HelpdeskHands, RoundupHands
+from servers.rest_hands import BreakingLine, HelpdeskHands, RoundupHands
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -27,10 +40,30 @@ TAX_ID = "900123456-8"
 TODAY = datetime.now(timezone(timedelta(hours=-5))).date()
 
 
+class LeapingClock(SystemClock):
+    """The real clock, except that waiting takes no time: the hands jump."""
+
+    def __init__(self):
+        self.leapt = 0.0
+
+    def now(self):
+        """Return the instant, waits counted."""
+        return super().now() + timedelta(seconds=self.leapt)
+
+    def monotonic(self):
+        """Return seconds, waits counted."""
+        return super().monotonic() + self.leapt
+
+    def sleep(self, seconds):
+        """Jump."""
+        self.leapt += max(seconds, 0.0)
+
+
 class AtRoundup:
     """What the flows need to know of Roundup, and what people do there."""
 
     root = "/pt"
+    ana, high = "4", "2"
     day = date(2026, 11, 19)
     # the number that other systems use for a person stands in another column of this installation
     profile = {"profile": 1, "extends": "roundup", "kinds": {"Employee": {"fields": {"code": "organisation"}}}}
@@ -48,6 +81,29 @@ class AtRoundup:
     def close(self, key):
         """Resolve it."""
         self.hands.change("issue", key, {"status": "resolved"})
+
+    finish = close
+
+    def reopen(self, key):
+        """Take it up again."""
+        self.hands.change("issue", key, {"status": "chatting"})
+
+    def kept(self):
+        """Return what stands in the tickets."""
+        rows = {key: self.hands.row("issue", key) for key in self.hands.keys("issue")}
+        return [
+            {
+                "key": key,
+                "title": row["title"],
+                "text": row["description"],
+                "due": datetime.strptime(f"{row['due']}+0000", "%Y-%m-%d.%H:%M:%S%z"),
+                "client": row["customer"],
+                "project": row["project"],
+                "who": (row["assignedto"] or {}).get("id"),
+                "priority": row["priority"]["id"],
+            }
+            for key, row in rows.items()
+        ]
 
     def work(self, hours, ticket):
         """Log approved hours of Ana."""
@@ -70,6 +126,7 @@ class AtRoundup:
 class AtHelpdesk:
     """The same for django-helpdesk."""
 
+    ana, high = "1", 2
     day = TODAY
     profile = {
         "profile": 1,
@@ -99,6 +156,33 @@ class AtHelpdesk:
         """Resolve it."""
         self.hands.change("tickets", key, {"status": 3})
 
+    def finish(self, key):
+        """Resolve it with a comment, as its page does."""
+        title = self.hands.row("tickets", key)["title"]
+        done = {"ticket": int(key), "user": 1, "title": title, "comment": "Hablamos", "new_status": 3}
+        self.hands.make("followups", done)
+
+    def reopen(self, key):
+        """Take it up again."""
+        self.hands.change("tickets", key, {"status": 2})
+
+    def kept(self):
+        """Return what stands in the tickets."""
+        rows = {key: self.hands.row("tickets", key) for key in self.hands.keys("tickets")}
+        return [
+            {
+                "key": key,
+                "title": row["title"],
+                "text": row["description"],
+                "due": datetime.fromisoformat(row["due_date"].replace("Z", "+00:00")),
+                "client": row["custom_client_tax_id"],
+                "project": row["custom_project_code"],
+                "who": str(row["assigned_to"]),
+                "priority": row["priority"],
+            }
+            for key, row in rows.items()
+        ]
+
     def work(self, hours, ticket):
         """Log hours of the account in a follow-up."""
         clock = f"{int(hours):02}:{int(hours % 1 * 60):02}:00"
@@ -126,23 +210,35 @@ def site(request):
 
 
 @pytest.fixture
-def desk(site):
+def line(site):
+    """The network to it, which can break."""
+    line = BreakingLine(f"http://127.0.0.1:{site.hands.address.port}")
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def clock():
+    """Time for connector and engine."""
+    return LeapingClock()
+
+
+@pytest.fixture
+def desk(site, line, clock):
     """The help desk, through its profile."""
-    names = {"name": "here", "title": "Here"}
-    with Ticketing(
-        site.url, profile=profile_from({**site.profile, **names}), allow_private=True, **site.credentials
-    ) as desk:
+    profile = profile_from({**site.profile, "name": "here", "title": "Here"})
+    with Ticketing(site.url, profile=profile, allow_private=True, wire=line, clock=clock, **site.credentials) as desk:
         yield desk
 
 
 @pytest.fixture
-def engine_with(desk):
-    """An engine over the help desk and one system more."""
+def engine_with(desk, clock):
+    """An engine over the help desk and one system more; a second one goes on where the first stopped."""
     ledgers = []
 
     def made(other):
-        ledgers.append(SqliteLedger.open(":memory:"))
-        return Engine({"helpdesk": desk, other.name: other}, ledgers[0], zone=BOGOTA)
+        ledgers[:] = ledgers or [SqliteLedger.open(":memory:")]
+        return Engine({"helpdesk": desk, other.name: other}, ledgers[0], zone=BOGOTA, clock=clock)
 
     yield made
     for ledger in ledgers:
@@ -197,6 +293,117 @@ class TestLabourCosts:
         site.correct(first, 6)
         engine.run([flow])
         assert [Decimal(75_000), Decimal(400_000)] == sorted(entry.total.amount for entry in erp.each("CostEntry"))
+
+
+class TestDetractors:
+    """Bad answers are followed up in a real server."""
+
+    answered = datetime(2026, 11, 19, 21, 30, tzinfo=timezone.utc)  # Thursday 16:30 in Bogotá
+    due = datetime(2026, 11, 20, 21, 30, tzinfo=timezone.utc)  # nine office hours later
+    said = "Los plazos no se cumplen.\nÑandú & <b>señal</b> al 100 %"
+    sla = {
+        "calendars": {"office": {"zone": "America/Bogota", "hours": {"mon-fri": ["08:00-17:00"]}}},
+        "policies": {"all": {"calendar": "office", "targets": [{"metric": "resolution", "within": "9h"}]}},
+    }
+
+    @pytest.fixture
+    def crm(self):
+        """A CRM with a client, the owner of its account and four answers, three of them bad."""
+        client, owner = Ref("crm", "Client", "a1"), Ref("crm", "User", "u1")
+        answers = [
+            Survey(
+                ref=Ref("crm", "Survey", f"s{mark}"),
+                questionnaire="F1",
+                respondent="Luz Díaz",
+                answered_at=self.answered,
+                client=client,
+                project="PRY-1",
+                nps=mark,
+                comment=self.said,
+            )
+            for mark in (0, 3, 6, 9)
+        ]
+        there = [
+            Client(ref=client, name="Andina S.A.S.", tax_id=TaxId.parse(TAX_ID), owner=owner),
+            Employee(ref=Ref("crm", "Employee", "u1"), code="E-ana", name="Ana Ruiz", email="ana@periferia.example"),
+        ]
+        return MemoryConnector("crm", [Client, Employee, Survey], [*there, *answers])
+
+    @pytest.fixture
+    def flow(self):
+        """The flow as a help desk needs it that keeps no clients."""
+        return detractors(client_by="tax id", sla=self.sla)
+
+    def ends(self, crm):
+        """Return when the ticket of each answer ended, as the CRM has it, in the order of the marks."""
+        return [answer.ticket_ended_at for answer in sorted(crm.each("Survey"), key=lambda answer: answer.nps)]
+
+    def test_each_opens_one_ticket(self, site, desk, line, crm, flow, engine_with):
+        """Text, due time, priority, tax id and the owner of the account arrive; a second run sends nothing."""
+        engine = engine_with(crm)
+        report = engine.run([flow]).flows["detractors"]
+        assert (3, 0) == (report.counts["created"], report.counts["parked"])
+        kept, sent = sorted(site.kept(), key=lambda ticket: ticket["title"]), line.writes
+        assert [f"Detractor: Andina S.A.S. · NPS {mark}" for mark in (0, 3, 6)] == [each["title"] for each in kept]
+        for ticket in kept:
+            text = ticket["text"].replace("\r\n", "\n")
+            assert f"Comentario: {self.said}" in text
+            assert "Plazo: 2026-11-20 16:30" in text
+            assert (self.due, site.ana, site.high) == (ticket["due"], ticket["who"], ticket["priority"])
+            assert (TaxId.parse(TAX_ID).number, "PRY-1") == (ticket["client"], ticket["project"])
+        assert {site.ana} == {ticket.assignee for ticket in desk.each("Ticket")}
+        again = engine.run([flow]).flows["detractors"]
+        assert (0, 0) == (again.counts["created"], again.counts["updated"])
+        assert (3, sent) == (len(site.kept()), line.writes)
+
+    @pytest.mark.parametrize(
+        ("fault", "when"), [("reset", "before"), ("reset", "after"), ("status", "after"), ("garbage", "after")]
+    )
+    def test_a_lost_answer_makes_no_second_ticket(self, fault, when, site, line, crm, flow, engine_with):
+        """The line breaks before or after the server has committed one of three creates: three tickets, none lost."""
+        line.next(fault, when)
+        engine = engine_with(crm)
+        counts = [engine.run([flow]).flows["detractors"].counts for _ in range(2)]
+        assert [(3, 0), (0, 0)] == [(each["created"], each["updated"]) for each in counts]
+        titles = sorted(ticket["title"] for ticket in site.kept())
+        assert [f"Detractor: Andina S.A.S. · NPS {mark}" for mark in (0, 3, 6)] == titles
+        assert (3 if when == "after" else 4) == line.writes
+
+    def test_a_stopped_run_is_finished_once(self, site, line, crm, flow, engine_with):
+        """Stopped by hand when the server has committed and nobody knows: the next process finishes the work, once."""
+        line.next("stop", "after")
+        with pytest.raises(KeyboardInterrupt):
+            engine_with(crm).run([flow])
+        engine_with(crm).run([flow])
+        engine_with(crm).run([flow])
+        titles = sorted(ticket["title"] for ticket in site.kept())
+        assert [f"Detractor: Andina S.A.S. · NPS {mark}" for mark in (0, 3, 6)] == titles
+        assert 3 == line.writes
+
+    def test_the_loop_closes(self, site, crm, flow, engine_with):
+        """A ticket that people end there has an end in the CRM, at that time; taken up again, it has none."""
+        engine, ends = engine_with(crm), detractor_ticket_ends()
+        flows = [flow, ends, detractor_loops()]
+        engine.run(flows)
+        assert [None] * 4 == self.ends(crm)
+        keys = {ticket["title"][-1]: ticket["key"] for ticket in site.kept()}
+        began = datetime.now(timezone.utc).replace(microsecond=0)
+        site.finish(keys["3"])
+        engine.run(flows)
+        zero, three, six, nine = self.ends(crm)
+        assert [None, None, None] == [zero, six, nine]
+        assert three is not None
+        assert began - timedelta(seconds=1) <= three <= datetime.now(timezone.utc)
+        crm.change(Ref("crm", "Survey", "s3"), work_ended_at=began)
+        engine.run(flows)
+        (closed,) = [answer for answer in crm.each("Survey") if answer.loop_closed_at is not None]
+        assert (3, three) == (closed.nps, closed.loop_closed_at)
+        site.reopen(keys["3"])
+        site.close(keys["0"])
+        engine.run(flows)
+        assert [True, False, False, False] == [end is not None for end in self.ends(crm)]
+        assert [] == [answer for answer in crm.each("Survey") if answer.loop_closed_at is not None]
+        assert 3 == len(site.kept())
 
 
 class TestProfileCheck:

@@ -49,9 +49,7 @@ _WHOLE = "pip install --force-reinstall periferia-link"  # ours need nothing tha
 _connectors = {
     "azure-devops": Known("periferia_link.connectors.azure_devops:AzureDevOps", _WHOLE),
     "dynamics365": Known("periferia_link.connectors.dynamics365:Dynamics365", _WHOLE),
-    "forms": Known(
-        "periferia_link.connectors.forms:Forms", "pip install 'periferia-link[excel]'"
-    ),
+    "forms": Known("periferia_link.connectors.forms:Forms", "pip install 'periferia-link[excel]'"),
     "periticket": Known("periferia_link.connectors.periticket:Periticket", _WHOLE),
     "sap-business-one": Known("periferia_link.connectors.sap_business_one:SapBusinessOne", _WHOLE),
     "ticketing": Known("periferia_link.connectors.ticketing:Ticketing", _WHOLE),

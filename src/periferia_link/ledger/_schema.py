@@ -115,9 +115,8 @@ def prepare(connection: sqlite3.Connection) -> None:
     try:
         # another process may have come first while we waited for the lock: only now the file stands still
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if found == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            msg = "the file is a database of another application"
-            raise LedgerCorruptError(msg, hint="name another file under [ledger] path")
+        if found == 0:
+            _check_empty(connection)
         for version in range(found + 1, SCHEMA_VERSION + 1):
             for statement in _STEPS[version].split(";"):
                 if statement.strip():
@@ -129,3 +128,9 @@ def prepare(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:  # Ctrl-C comes after a commit, too
             connection.execute("ROLLBACK")
         raise
+
+
+def _check_empty(connection: sqlite3.Connection) -> None:
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        msg = "the file is a database of another application"
+        raise LedgerCorruptError(msg, hint="name another file under [ledger] path")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree.ElementTree import fromstring
 
@@ -16,7 +18,13 @@ from dataverse_calls import API, Crm, answering, refusing, scripted
 from periferia_link.connectors.dynamics365 import querying as where
 from periferia_link.connectors.dynamics365.querying import Aggregate, Condition, FetchXml, Link
 from periferia_link.connectors.dynamics365.querying._fetch_xml import paging_cookie
-from periferia_link.connectors.dynamics365.reading._ranges import _order_of, _sql_order, _text_order
+from periferia_link.connectors.dynamics365.reading._ranges import (
+    _are_even,
+    _order_of,
+    _same_bytes,
+    _sql_order,
+    _text_order,
+)
 from periferia_link.errors import (
     ConfigurationError,
     ContractBrokenError,
@@ -297,6 +305,44 @@ class TestSideBySide:
         """Each of four chains has its share."""
         sizes = [sum(len(page.rows) for page in pages) for pages in crm.connector.pull_ranges("Client", 4)]
         assert [10] * 4 == sizes
+
+    def test_rows_in_ranges(self, crm):
+        """Rows of any table are read in ranges too, within a condition; each comes once."""
+        names = [row["name"] for row in crm.connector.rows("Client", ranges=5)]
+        assert sorted(names) == [f"Cliente {n:02}" for n in range(40)]
+        found = crm.connector.rows("accounts", select=["name"], where=where.starts_with("name", "Cliente 1"), ranges=3)
+        assert {f"Cliente 1{n}" for n in range(10)} == {row["name"] for row in found}
+
+    @pytest.mark.parametrize("told", [{"order": ["name"]}, {"top": 3}])
+    def test_ranges_have_no_order(self, crm, told):
+        """What is sorted or cut off is one chain."""
+        with pytest.raises(ConfigurationError):
+            crm.connector.rows("Client", ranges=2, **told)
+
+    def test_ranges_of_no_table(self, crm):
+        """A table that is not there has no key to cut."""
+        with pytest.raises(ContractBrokenError):
+            crm.connector.rows("nothings", select=["name"], ranges=2)
+
+    @given(st.lists(st.uuids(), max_size=30), st.integers(2, 40))
+    def test_even_bounds_grow_in_every_order(self, keys, count):
+        """Whoever compares bytes in whatever order: an id lies within exactly one range."""
+        bounds = _same_bytes(count)
+        for order in (_sql_order, _text_order):
+            places = [order(bound) for bound in bounds]
+            assert sorted(set(places)) == places
+            for key in keys:
+                edges = [b"", *places, b"\xff" * 17]
+                assert 1 == sum(low <= order(key) < high for low, high in pairwise(edges))
+
+    def test_ids_by_chance_are_cut_evenly(self):
+        """Random ids are even; ids that count up within one machine's group are not, nor is a small sample."""
+        chance = random.Random(1)
+        by_chance = [uuid.UUID(int=chance.getrandbits(128)) for _ in range(500)]
+        counted = [uuid.UUID(f"{n:08x}-1234-ee11-9ae7-000d3a5b1234") for n in range(500)]
+        assert _are_even(by_chance, _same_bytes(8))
+        assert not _are_even(counted, _same_bytes(8))
+        assert not _are_even(by_chance[:499], _same_bytes(8))
 
     def test_decoded_as_they_come(self, crm):
         """Four chains at once bring every client."""

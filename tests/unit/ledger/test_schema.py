@@ -168,9 +168,9 @@ class TestVersions:
                     raise KeyboardInterrupt
                 return found
 
-        with closing(sqlite3.connect(path, isolation_level=None, factory=Interrupted)) as db:
-            with pytest.raises(KeyboardInterrupt):
-                prepare(db)
+        opened = sqlite3.connect(path, isolation_level=None, factory=Interrupted)
+        with closing(opened) as db, pytest.raises(KeyboardInterrupt):
+            _schema.prepare(db)
         SqliteLedger.open(path).close()
 
     def test_migrated_by_somebody_else(self, path, monkeypatch):

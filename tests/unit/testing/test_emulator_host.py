@@ -553,6 +553,8 @@ class TestAdmin:
 
         assert {"things": 1} == admin(plain, "POST", "/seed", {"things": [{"id": "1", "n": 2}]})
         assert {"1": {"id": "1", "name": "A", "n": 2}, "2": {"id": "2"}} == admin(plain, "GET", "/books")["things"]
+        assert ["things"] == list(admin(plain, "GET", "/books?table=things"))
+        assert {} == admin(plain, "GET", "/books?table=nothing")
         assert {"requests": 0, "writes": 0} == admin(plain, "GET", "/log/summary")
 
     def test_reset_goes_back_to_the_start(self, plain, caller):

@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from periferia_link.cli.demo._books import records
 from periferia_link.errors import LinkError, MissingDependencyError
@@ -73,7 +73,7 @@ class Emulators:
 
     def table(self, name: str, table: str) -> Iterator[dict[str, Any]]:
         """List the records of one table of the books, in the order in which they were filed."""
-        with self._answer(name, "GET", "/books") as answer:
+        with self._answer(name, "GET", f"/books?{urlencode({'table': table})}") as answer:
             try:
                 yield from records(iter(lambda: answer.read(_CHUNK), b""), table)
             except (OSError, HTTPException, ValueError) as exc:

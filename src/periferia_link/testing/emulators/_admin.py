@@ -24,7 +24,7 @@ class Admin:
 
         GET    /log?after=N          the requests so far, or those behind number N
         GET    /log/summary          {"requests": 12, "writes": 3}: writes are records changed
-        GET    /books                every table: key -> record
+        GET    /books?table=NAME     every table: key -> record; or that one alone
         GET    /credentials          what a client signs in with
         GET    /faults               the rules in force
         POST   /faults               one rule or a list of them (see FaultRule)
@@ -47,7 +47,7 @@ class Admin:
         self._routes: Mapping[str, Callable[[Json], Json]] = {
             "GET /log": self._log,
             "GET /log/summary": self._summary,
-            "GET /books": lambda _: emulator.books,
+            "GET /books": self._books,
             "GET /credentials": lambda _: emulator.credentials(),
             "GET /faults": lambda _: self._rules(),
             "POST /faults": self._add_faults,
@@ -89,6 +89,12 @@ class Admin:
     def _summary(self, _: Json) -> Json:
         log = self._emulator.log
         return {"requests": len(log), "writes": sum(entry.wrote for entry in log)}
+
+    def _books(self, asked: Json) -> Json:
+        table = asked.get("table")
+        if table is None:
+            return self._emulator.books
+        return {table: self._emulator.books[table]} if table in self._emulator.books else {}
 
     def _rules(self) -> Json:
         return [rule.to_dict() for rule in self._emulator.faults.rules]

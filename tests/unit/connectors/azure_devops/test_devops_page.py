@@ -62,4 +62,6 @@ class TestPage:
         """The page and the class know the same options."""
         text = PAGE.read_text(encoding="utf-8")
         assert [name for name in Options.__dataclass_fields__ if f"`{name}`" not in text] == []
-        assert [name for name in Options.__dataclass_fields__ if f"``{name}``" not in azure_devops.AzureDevOps.__doc__] == []
+        assert [
+            name for name in Options.__dataclass_fields__ if f"``{name}``" not in azure_devops.AzureDevOps.__doc__
+        ] == []

@@ -36,6 +36,7 @@ class Messages:
     def __init__(self, api: WebApi) -> None:
         self._api = api
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._known: dict[tuple[str, str], bool] = {}
         self._apart: set[str] = set()
 
@@ -44,13 +45,17 @@ class Messages:
         known = self._known.get((logical, message))
         if known is not None:
             return known
-        told = f"sdkmessageid/name eq '{message}' and primaryobjecttypecode eq '{logical}'"
-        try:
-            rows, _ = self._api.page(query("sdkmessagefilters", select=["sdkmessagefilterid"], filter=told))
-        except ConnectorError:
-            return False
-        self._known[logical, message] = bool(rows)
-        return bool(rows)
+        with self._asking:  # chunks that are sent side by side ask once
+            known = self._known.get((logical, message))
+            if known is not None:
+                return known
+            told = f"sdkmessageid/name eq '{message}' and primaryobjecttypecode eq '{logical}'"
+            try:
+                rows, _ = self._api.page(query("sdkmessagefilters", select=["sdkmessagefilterid"], filter=told))
+            except ConnectorError:
+                return False
+            self._known[logical, message] = bool(rows)
+            return bool(rows)
 
     def set_apart(self, operations: Sequence[Operation]) -> None:
         """Note that these writes are sent one by one from now on: one of them is refused."""
