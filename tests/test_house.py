@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import statistics
 from collections.abc import Iterator
@@ -57,10 +58,23 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@functools.cache
+def walked(path: Path) -> list[ast.AST]:
+    """List the nodes of a file; kept for the rules of this file only."""
+    return list(ast.walk(tree_of(path)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget():
+    """Let go of what was parsed."""
+    yield
+    walked.cache_clear()
+
+
 def nodes(paths: list[Path], *kinds: type[ast.AST]) -> Iterator[tuple[Path, ast.AST]]:
     """Walk the nodes of some kinds in some files."""
     for path in paths:
-        for node in ast.walk(tree_of(path)):
+        for node in walked(path):
             if isinstance(node, kinds):
                 yield path, node
 

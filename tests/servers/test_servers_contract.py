@@ -9,23 +9,16 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
-from periferia_link.clock import SystemClock
 from periferia_link.connectors.ticketing import Ticketing
 from periferia_link.domain import Ref, Ticket, TimeEntry
 from periferia_link.testing.contract import ConnectorContract
+from servers.leaping_clock import LeapingClock
 from servers.rest_hands import BreakingLine, HelpdeskHands, RoundupHands
 
 pytestmark = pytest.mark.timeout(180)
 
 DUE = datetime(2026, 12, 15, 22, 30, tzinfo=timezone.utc)
 BOGOTA = timezone(timedelta(hours=-5))
-
-
-class ImpatientClock(SystemClock):
-    """The real clock, except that nobody waits: what a server asks to wait for was played by the line."""
-
-    def sleep(self, seconds: float) -> None:
-        """Go on at once."""
 
 
 class ServerContract(ConnectorContract):
@@ -96,7 +89,7 @@ class TestRoundup(ServerContract):
             username="sync",
             password=SecretStr(password),
             allow_private=True,
-            clock=ImpatientClock(),
+            clock=LeapingClock(),
             wire=faults,
             page_size=3,
         )
@@ -178,7 +171,7 @@ class TestDjangoHelpdesk(ServerContract):
             profile="django-helpdesk",
             token=SecretStr(token),
             allow_private=True,
-            clock=ImpatientClock(),
+            clock=LeapingClock(),
             wire=faults,
             page_size=3,
         )

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import SecretStr
 
-from periferia_link.clock import SystemClock
 from periferia_link.connectors.ticketing import Ticketing, load_profile
 from periferia_link.connectors.ticketing.catalogue import profile_from
 from periferia_link.connectors.ticketing.checking import check_profile
@@ -31,6 +30,7 @@ from periferia_link.engine import Engine
 from periferia_link.flows import detractor_loops, detractor_ticket_ends, detractors, labour_costs, tickets_to_crm
 from periferia_link.ledger import SqliteLedger
 from periferia_link.testing import MemoryConnector
+from servers.leaping_clock import LeapingClock
 from servers.rest_hands import BreakingLine, HelpdeskHands, RoundupHands
 
 pytestmark = pytest.mark.timeout(180)
@@ -38,25 +38,6 @@ pytestmark = pytest.mark.timeout(180)
 BOGOTA = ZoneInfo("America/Bogota")
 TAX_ID = "900123456-8"
 TODAY = datetime.now(timezone(timedelta(hours=-5))).date()
-
-
-class LeapingClock(SystemClock):
-    """The real clock, except that waiting takes no time: the hands jump."""
-
-    def __init__(self):
-        self.leapt = 0.0
-
-    def now(self):
-        """Return the instant, waits counted."""
-        return super().now() + timedelta(seconds=self.leapt)
-
-    def monotonic(self):
-        """Return seconds, waits counted."""
-        return super().monotonic() + self.leapt
-
-    def sleep(self, seconds):
-        """Jump."""
-        self.leapt += max(seconds, 0.0)
 
 
 class AtRoundup:
