@@ -57,7 +57,7 @@ def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], 
             continue
         wanted = projected(session, work, case, project, row)
         if is_plain and case.known is None and isinstance(wanted, Entity):
-            fresh[key] = (case, wanted)  # a new record, as all are in a first load
+            _create(session, work, case, wanted)  # a new record, as all are in a first load
             continue
         if wanted is None:
             continue
