@@ -102,11 +102,11 @@ def source_of(size: int, edition: int):
             accountid: str = ""
 
         heads, bodies = msgspec.json.Decoder(list[Head]), msgspec.json.Decoder(list[msgspec.Raw])
-        parsed = msgspec.json.Decoder().decode
+        parsed, make_row = msgspec.json.Decoder().decode, Row._make
 
         def rows_of(page: bytes) -> list[Row]:
             pairs = zip(heads.decode(page), bodies.decode(page), strict=True)
-            return [Row(head.accountid, head.etag, body) for head, body in pairs]
+            return [make_row((head.accountid, head.etag, body, None, None)) for head, body in pairs]
 
     class Source(MemoryConnector):
         @property

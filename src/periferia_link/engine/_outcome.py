@@ -263,9 +263,7 @@ class _Book:
                 ledger.records.created(self._created)
             self._commit_desk()
             if self._dropped:
-                ledger.records.drop(stream, self._dropped)
-                for system, lost in self._orphaned:
-                    ledger.records.promote(stream, system, lost)
+                self._commit_dropped()
             for group, members, target in self._posted:
                 ledger.records.members_posted(session.stream, group, members)
                 ledger.records.posted(stream, group, target)
@@ -284,6 +282,13 @@ class _Book:
             self._audit(items, outcomes, recovered=recovered)
         for what, number in self._counts.items():
             session.report.counts[what] += number
+
+    def _commit_dropped(self) -> None:
+        records = self._session.ledger.records
+        records.drop(self._stream, self._dropped)
+        if self._orphaned and records.has_followers():
+            for system, lost in self._orphaned:
+                records.promote(self._stream, system, lost)
 
     def _commit_desk(self) -> None:
         ledger, stream = self._session.ledger, self._stream

@@ -75,6 +75,7 @@ class Work:
     settled: list[str] = field(default_factory=list)
     unparked: list[str] = field(default_factory=list)
     targets: set[tuple[str, str]] = field(default_factory=set)  # (system, id) that this page already writes
+    busy: dict[str, set[str]] = field(default_factory=dict)  # system -> ids that an open operation writes
     reviews: list[tuple[int, str, str, str, float]] = field(default_factory=list)
     depends: dict[str, set[str]] = field(default_factory=dict)
     edges: list[tuple[str, str, str, str | None]] = field(default_factory=list)
@@ -148,10 +149,11 @@ class Work:
 
     def is_taken(self, system: str, target: str) -> bool:
         """Whether an operation on that target row is open, in this page or in any flow."""
-        kind = self.session.flow.target[1]
-        return (system, target) in self.targets or bool(
-            self.session.ledger.operations.open_targets(system, kind, [target])
-        )
+        if system not in self.busy:
+            # few are open between pages: all of them at once cost less than asking row by row
+            kind = self.session.flow.target[1]
+            self.busy[system] = self.session.ledger.operations.open_targets(system, kind)
+        return (system, target) in self.targets or target in self.busy[system]
 
     def defer(self, key: str) -> None:
         """Look at the record again later in this run, or in the next one."""
@@ -236,8 +238,9 @@ class Work:
                 ledger.records.mark_dirty(session.group_stream, sorted(self.dirty_groups))
             if self.drops:
                 ledger.records.drop(self.stream, self.drops)
-            for system, target in self.orphaned:
-                ledger.records.promote(self.stream, system, target)
+            if self.orphaned and ledger.records.has_followers():
+                for system, target in self.orphaned:
+                    ledger.records.promote(self.stream, system, target)
             if self.later:
                 ledger.records.mark_dirty(self.stream, self.later)
             if cursor is not None:

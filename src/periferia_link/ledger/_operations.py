@@ -146,13 +146,10 @@ class Operations:
         opened = {row[0] for row in rows}
         return opened.intersection(keys) if opened else opened
 
-    def open_targets(self, system: str, kind: str, targets: Sequence[str]) -> set[str]:
-        """Return those target ids that some flow has an open operation on."""
-        if not targets:
-            return set()
+    def open_targets(self, system: str, kind: str) -> set[str]:
+        """Return all target ids of a system and kind that some flow has an open operation on."""
         rows = self._db.execute(
-            f"SELECT target FROM operation_row WHERE system=? AND kind=? AND target IN ({in_list(len(targets))})",  # noqa: S608
-            (system, kind, *targets),
+            "SELECT target FROM operation_row WHERE system=? AND kind=? AND target IS NOT NULL", (system, kind)
         )
         return {row[0] for row in rows}
 

@@ -136,6 +136,10 @@ class Records:
         self._db.executemany("DELETE FROM parked WHERE stream=? AND key=?", gone)
         self._db.executemany("DELETE FROM review WHERE stream=? AND key=?", gone)
 
+    def has_followers(self) -> bool:
+        """Whether any record follows a target that another one writes."""
+        return self._db.execute("SELECT 1 FROM record WHERE state=5 AND target>'' LIMIT 1").fetchone() is not None
+
     def has_follower(self, stream: int, system: str, target: str) -> bool:
         """Whether another living record of the stream is linked to the target."""
         return bool(

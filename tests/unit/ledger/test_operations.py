@@ -102,7 +102,7 @@ class TestPlan:
             ledger.operations.plan([(one, *rest)])
         with pytest.raises(LedgerError), ledger.transaction():
             ledger.operations.plan([(two, *rest)])
-        assert {"B1"} == ledger.operations.open_targets("erp", "Client", ["B1", "B2"])
+        assert {"B1"} == ledger.operations.open_targets("erp", "Client")
 
     def test_other_systems_have_other_targets(self, ledger):
         """The same id in two systems is two records."""
@@ -111,8 +111,8 @@ class TestPlan:
             for number, system in zip(numbers, ("erp", "erp-pe"), strict=True):
                 row = (number, "update", "k", system, "Client", "B1", None, None, "name", b"{}", None)
                 ledger.operations.plan([row])
-        assert {"B1"} == ledger.operations.open_targets("erp-pe", "Client", ["B1"])
-        assert set() == ledger.operations.open_targets("erp", "Project", ["B1"])
+        assert {"B1"} == ledger.operations.open_targets("erp-pe", "Client")
+        assert set() == ledger.operations.open_targets("erp", "Project")
 
 
 class TestIntent:
@@ -232,7 +232,7 @@ class TestOutcome:
         assert ([], set(), set()) == (
             ledger.operations.open(stream),
             ledger.operations.open_keys(stream, []),
-            ledger.operations.open_targets("erp", "Client", []),
+            ledger.operations.open_targets("erp", "Client"),
         )
 
 
