@@ -24,7 +24,7 @@ from benchmarks import _dlt
 
 SIZES = (1_000, 10_000, 100_000)
 ROUNDS = 5  # in turns, the best of each counts: neighbours on the machine slow everybody down, nobody speeds up
-PAGE = 4_000
+PAGE = 2_000
 CORE_ONLY = "PERIFERIA_LINK_BENCH_CORE_ONLY"
 
 

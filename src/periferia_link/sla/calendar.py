@@ -132,7 +132,7 @@ class BusinessCalendar:
 
         Raises:
             ValueError: *begin* is naive.
-            ConfigurationError: The calendar is closed for as long as one can look.
+            ConfigurationError: The calendar is not open for that long in 200 years.
         """
         a, wanted = _micros(begin), duration // MICROSECOND
         if self.is_always or not wanted:
@@ -144,7 +144,7 @@ class BusinessCalendar:
                 break
             table = self._reaching(a, years if wanted > 0 else -years)
         else:
-            msg = f"calendar {self.name} is closed for {_FARTHEST} years around {begin.date()}"
+            msg = f"calendar {self.name} is not open for {duration} in the {_FARTHEST} years around {begin.date()}"
             raise ConfigurationError(msg, hint="look at its windows and holidays")
         if wanted > 0:
             i = bisect_left(table.totals, goal) - 1

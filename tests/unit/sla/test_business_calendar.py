@@ -162,7 +162,7 @@ class TestAdd:
     def test_closed_for_ever(self):
         """A calendar without an end in sight says so instead of looking for ever."""
         calendar = BusinessCalendar.weekdays("x", ("08:00", "08:01"), days=[0])
-        with pytest.raises(ConfigurationError, match="closed for 200 years"):
+        with pytest.raises(ConfigurationError, match="is not open for .* in the 200 years"):
             calendar.add(bogota("2026-09-07"), 100_000 * HOUR)
 
 
