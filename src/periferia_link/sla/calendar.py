@@ -25,6 +25,7 @@ Windows: TypeAlias = Mapping[int, Sequence[tuple[time, "time | timedelta"]]]
 
 _WHOLE_DAY: Span = (0, 86_400)
 _FARTHEST = 200  # years that a search goes before it gives up
+_FURTHER = (0, 1, 5, 25, _FARTHEST)  # years laid out by and by: most answers are near
 _LAST_YEAR = 9_998
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _DAY = 86_400_000_000
@@ -138,11 +139,12 @@ class BusinessCalendar:
         if self.is_always or not wanted:
             return instant_of(a + wanted)
         table = self._covering(a, a)
-        for years in (1, 5, 25, _FARTHEST):
+        for years in _FURTHER:
+            if years:
+                table = self._reaching(a, years if wanted > 0 else -years)
             goal = table.until(a) + wanted
             if 0 < goal <= table.totals[-1] if wanted > 0 else 0 <= goal < table.totals[-1]:
                 break
-            table = self._reaching(a, years if wanted > 0 else -years)
         else:
             msg = f"calendar {self.name} is not open for {duration} in the {_FARTHEST} years around {begin.date()}"
             raise ConfigurationError(msg, hint="look at its windows and holidays")
@@ -164,11 +166,12 @@ class BusinessCalendar:
         if self.is_always:
             return instant_of(at)
         table = self._covering(at, at)
-        for years in (1, 5, 25, _FARTHEST):
+        for years in _FURTHER:
+            if years:
+                table = self._reaching(at, years)
             i = bisect_right(table.ends, at)
             if i < len(table.ends):
                 return instant_of(max(at, table.begins[i]))
-            table = self._reaching(at, years)
         msg = f"calendar {self.name} never opens after {moment.date()}"
         raise ConfigurationError(msg, hint="look at its windows and holidays")
 

@@ -159,10 +159,17 @@ class TestAdd:
         end = calendar.add(bogota("2026-09-07 08:00"), 1_000 * HOUR)
         assert 1_000 * HOUR == calendar.between(bogota("2026-09-07 08:00"), end)
 
+    @pytest.mark.parametrize("hours", [300, -300])
+    def test_generations_away(self, hours):
+        """Ten minutes a week: the last stretch of years that is laid out is looked at as well."""
+        calendar = BusinessCalendar.weekdays("x", ("08:00", "08:10"), holidays=[], days=[0])
+        begin = bogota("2026-09-07 08:00")
+        assert hours * HOUR == calendar.between(begin, calendar.add(begin, hours * HOUR))
+
     def test_closed_for_ever(self):
         """A calendar without an end in sight says so instead of looking for ever."""
         calendar = BusinessCalendar.weekdays("x", ("08:00", "08:01"), days=[0])
-        with pytest.raises(ConfigurationError, match="is not open for .* in the 200 years"):
+        with pytest.raises(ConfigurationError, match=r"is not open for .* in the 200 years"):
             calendar.add(bogota("2026-09-07"), 100_000 * HOUR)
 
 
@@ -178,6 +185,14 @@ class TestOpen:
         assert bogota("2026-09-07 09:00") == OFFICE.next_open(bogota("2026-09-07 09:00"))
         assert bogota("2026-09-07 13:00") == OFFICE.next_open(bogota("2026-09-07 12:00"))
         assert bogota("2026-12-09 08:00") == OFFICE.next_open(bogota("2026-12-07 17:00"))
+
+    def test_next_open_after_a_generation(self):
+        """A site that is closed for thirty years is found open again."""
+        shut = [date(2027, 1, 1) + timedelta(n) for n in range(30 * 366)]
+        calendar = BusinessCalendar.weekdays("x", ("08:00", "17:00"), holidays=shut)
+        found = calendar.next_open(bogota("2027-01-04 09:00"))
+        assert found.year == 2057
+        assert calendar.is_open(found)
 
     def test_windows_of_a_day(self):
         """In UTC, in order."""
