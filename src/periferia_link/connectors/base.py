@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import abc
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from periferia_link.domain import Ref
@@ -258,6 +259,17 @@ class Connector(abc.ABC):
         Raises:
             ConfigurationError: The call itself is wrong (unknown kind, more writes than ``max_batch``).
         """
+
+    def prepare(self, kind: str, writes: Sequence[Write]) -> Callable[[], list[Outcome]]:
+        """
+        Return what does one :meth:`write`, called once, for a connector that works long on a request before sending it.
+
+        The engine prepares on its own thread, one request after the other, and sends on several.
+
+        Raises:
+            ConfigurationError: As :meth:`write`.
+        """
+        return partial(self.write, kind, writes)
 
     def fingerprint(self, kind: str) -> str:
         """Return a text that changes when the mapping of *kind* does (columns of a FieldMap): see change detection."""

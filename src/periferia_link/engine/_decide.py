@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from periferia_link.connectors.base import Row, Write
 from periferia_link.domain import Entity, Ref
 from periferia_link.engine._session import Session
-from periferia_link.engine._work import Case, Work, entity_body
+from periferia_link.engine._work import Case, Item, Work, entity_body
 from periferia_link.engine.context import MissingLinkError
 from periferia_link.engine.flow import Ask, Contribution, Skip, Wait
 from periferia_link.errors import IdentityError, LinkError, MissingReferenceError, RejectedError
@@ -17,7 +18,7 @@ from periferia_link.identity import Judgement
 from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import FOLLOWER, GONE, OK, Known
 
-__all__ = ["STUMBLES", "decide", "decide_deleted", "group_key", "group_names", "projected"]
+__all__ = ["STUMBLES", "changed_fields", "decide", "decide_deleted", "group_key", "group_names", "projected"]
 
 # what a projection does wrong with one record must not stop the others
 STUMBLES = (ValueError, ArithmeticError, TypeError, LookupError, AttributeError)
@@ -45,9 +46,11 @@ def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], 
     work = Work(session, session.stream)
     fresh: dict[str, tuple[Case, Any]] = {}
     verdicts = session.ledger.desk.verdicts(session.stream)
-    opened = session.ledger.operations.open_keys(session.stream, [row.key for row in rows])
+    # what has an open operation has a record, so that new records need no look; many may be on their way
+    opened = session.ledger.operations.open_keys(session.stream, [row.key for row in rows]) if known else frozenset()
     project = _projection(session, work)
     is_plain = not verdicts and not session.flow.match and session.flow.route is None
+    create = _creation(session, work)
     # a page may list a record twice: the last row is the newest
     for key, row in {row.key: row for row in rows}.items():
         case = Case(row, digests.get(key), known.get(key))
@@ -57,7 +60,7 @@ def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], 
             continue
         wanted = projected(session, work, case, project, row)
         if is_plain and case.known is None and isinstance(wanted, Entity):
-            _create(session, work, case, wanted)  # a new record, as all are in a first load
+            create(case, wanted)  # a new record, as all are in a first load
             continue
         if wanted is None:
             continue
@@ -115,12 +118,17 @@ def _projection(session: Session, work: Work) -> Callable[[Row], Any]:
     flow, edges, context = session.flow, work.edges, session.context
     decode, kind, make = session.source.decode, flow.source[1], flow.contribute or flow.project
     starts, dated = flow.starts, flow.dated
+    alone: type[Entity] | None = None  # a kind that never points at another record
 
     def project(row: Row) -> Any:
+        nonlocal alone
         entity = decode(kind, row)
-        references = entity.references()
-        if references:
-            edges.extend((str(entity.ref), str(ref), name, None) for name, ref in references.items())
+        if type(entity) is not alone:
+            references = entity.references()
+            if references:
+                edges.extend((str(entity.ref), str(ref), name, None) for name, ref in references.items())
+            elif not entity.reference_fields():
+                alone = type(entity)
         if starts is not None and dated is not None:
             day = dated(entity)
             if day is None or day < starts:
@@ -176,12 +184,18 @@ def _change(session: Session, work: Work, case: Case, known: Known, wanted: Any,
         work.keep(case, FOLLOWER)
         work.count("unchanged")
         return
-    fields = _changed_fields(session, known.base, body, wanted)
+    fields = changed_fields(session, known.base, body, wanted)
     if not fields:
         work.keep(case, OK, body)
         work.settle(case, "unchanged")
         return
     system = known.system or session.system_for(wanted)
+    if "update" not in session.targets[system].supports(session.flow.target[1]).writes:
+        # it stays as it was created there; what it was compared with stays too
+        work.keep(case, OK)
+        work.explain(case, f"{system} cannot change {session.flow.target[1]} records: {', '.join(sorted(fields))}")
+        work.settle(case, "unchanged")
+        return
     ref = session.target_ref(system, known.target)
     if work.is_taken(system, ref.id):
         work.defer(case.row.key)
@@ -208,7 +222,8 @@ def _others_now(session: Session, known: Known, wanted: Entity, system: str) -> 
     return session.matcher(system).others(fresh, known.target) if fresh else ()
 
 
-def _changed_fields(session: Session, base: bytes | None, body: bytes, wanted: Entity) -> frozenset[str]:
+def changed_fields(session: Session, base: bytes | None, body: bytes, wanted: Entity) -> frozenset[str]:
+    """Return the owned fields whose values are not those that were written last."""
     if body == base:
         return frozenset()
     owned = session.owned_fields(type(wanted)) - session.flow.keeps
@@ -297,6 +312,27 @@ def _unmatched(session: Session, wanted: Entity) -> LinkError:
     kind = session.flow.target[1]
     msg = f"no {kind} of {system} has its {' or '.join(keys)}" if keys else "it has nothing to be recognised by"
     return MissingReferenceError(msg, hint=f"add it in {system} or correct its keys; it is tried again then")
+
+
+def _creation(session: Session, work: Work) -> Callable[[Case, Entity], None]:
+    """Return what plans the creation of a new record of a plain flow: what is the same for all is looked up once."""
+    if session.is_planning or session.allowed is not None:
+        return partial(_create, session, work)
+    stream, system, fresh, plan = session.stream, session.only_target, work.fresh, work.items.append
+    key_for, fields_to_send, new = session.key_for, session.fields_to_send, tuple.__new__
+
+    def create(case: Case, wanted: Entity) -> None:
+        row = case.row
+        key = row.key
+        body = entity_body(wanted)
+        main, _, part = key.partition(PART)
+        create_key = key_for(system, main, part)
+        # the constructor of a named tuple costs as much as all else here
+        write = new(Write, (create_key, "create", None, wanted, fields_to_send(wanted), None, None, body))
+        plan(Item(key, write, system, body, body))
+        fresh[key] = (stream, key, row.version, case.raw, OK, None, None, None, body, create_key)
+
+    return create
 
 
 def _create(session: Session, work: Work, case: Case, wanted: Entity) -> None:

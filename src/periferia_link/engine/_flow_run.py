@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from periferia_link.connectors.base import Connector, Page, Row
 from periferia_link.engine._decide import decide, decide_deleted
 from periferia_link.engine._detect import SeenKeys, changed_rows, raw_digest
 from periferia_link.engine._groups import plan_groups
 from periferia_link.engine._lookups import load_tables
+from periferia_link.engine._overlap import Overlap
 from periferia_link.engine._quiet import collector_at_rest
 from periferia_link.engine._resolve import look_at_held, recover, resolve_open, show_open
 from periferia_link.engine._session import Session
 from periferia_link.engine._work import Item
 from periferia_link.engine.apply import apply_items
-from periferia_link.errors import EmptySourceError, ExpiredCursorError, FlowError
+from periferia_link.errors import EmptySourceError, ExpiredCursorError, FlowError, LinkError
 from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import AMBIGUOUS
 
@@ -39,6 +41,7 @@ class FlowRun:
         maps += [target.fingerprint(session.flow.target[1]) for target in session.targets.values()]
         self._mark: str | None = None
         self._remembered: dict[str, str | None] | None = None
+        self._overlap = Overlap(session)
         self._fingerprint = session.flow.fingerprint(*maps)
 
     def run(self) -> None:
@@ -86,6 +89,16 @@ class FlowRun:
 
     def _pull(self, since: str | None, baseline: int | None, *, force: bool) -> None:
         try:
+            self._pull_whole(since, baseline, force=force)
+        except LinkError:
+            with suppress(LinkError):  # the first error is the one to tell
+                self._overlap.leave()
+            raise
+        finally:
+            self._overlap.close()
+
+    def _pull_whole(self, since: str | None, baseline: int | None, *, force: bool) -> None:
+        try:
             self._pull_from(since, baseline, force=force)
         except ExpiredCursorError:
             self._session.report.note("the change feed forgot our place: everything is read again and compared")
@@ -113,6 +126,7 @@ class FlowRun:
             self._page(page, stored if is_held else place, force=force, is_news=is_news)
             complete = page.is_last and page.is_scan and since is None
             session.progress("read", done, baseline)
+        self._catch_up()
         if complete:
             baseline = self._absent(seen, baseline)
         if complete or is_held:
@@ -134,11 +148,16 @@ class FlowRun:
         else:
             remembered = {} if is_news else self._remembered  # a first load asks for nothing that cannot be there
             rows, digests, keys = changed_rows(session, listed, self._abilities, remembered)
-        known = session.ledger.records.known(session.stream, keys) if keys else {}
-        work = decide(session, rows, digests, known)
-        items = work.commit((place, self._mark, None))
-        self._write(items)
+        parts = [(rows, keys, True)] if force else self._overlap.slices(rows, keys)
+        for some, there, is_end in parts:
+            # what was answered meanwhile may have changed what is known of them
+            known = session.ledger.records.known(session.stream, there) if there else {}
+            work = decide(session, some, digests, known)
+            self._overlap.heed(work.depends.values())
+            self._write(work.commit((place, self._mark, None) if is_end else None), overlaps=True)
         self._write(deletions)
+        if self._overlap.collect():
+            self._catch_up()
         if self._remembered is not None and rows:
             # a record may be listed again on a later page
             self._remembered.update(session.ledger.records.versions(session.stream, [row.key for row in rows]))
@@ -161,16 +180,27 @@ class FlowRun:
             return {}
         return {row.key: raw_digest(row, self._abilities.volatile) for row in rows}
 
-    def _write(self, items: list[Item]) -> None:
+    def _write(self, items: list[Item], *, overlaps: bool = False) -> None:
         session = self._session
+        if not items:
+            return
         if session.is_planning:
             for item in items:
                 session.report.count(
                     {"create": "created", "update": "updated", "delete": "deleted"}.get(item.write.mode, "actions")
                 )
             return
-        if items and apply_items(session, items):
+        if overlaps and self._overlap.takes(items):
+            self._overlap.begin(items)
+            return
+        self._catch_up()
+        if apply_items(session, items):
             resolve_open(session, patience=0.0)
+
+    def _catch_up(self) -> None:
+        """Wait for the creations that are still on their way."""
+        if self._overlap.end():
+            resolve_open(self._session, patience=0.0)
 
     # ------------------------------------------------------------------ deletions
 

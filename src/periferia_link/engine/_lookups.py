@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
-from periferia_link.connectors.base import Connector
+from periferia_link.connectors.base import Connector, Row
 from periferia_link.domain import Entity
 from periferia_link.engine._decide import STUMBLES
 from periferia_link.engine._detect import raw_digest
 from periferia_link.engine._session import Session
+from periferia_link.engine._work import entity_body
 from periferia_link.engine.context import Tables
 from periferia_link.engine.flow import Lookup
 from periferia_link.errors import RejectedError
 from periferia_link.ledger import PART
 
 __all__ = ["load_tables"]
+
+_Keyed: TypeAlias = "tuple[str, Entity, bytes]"
 
 
 def load_tables(session: Session, connectors: Mapping[str, Connector]) -> Tables:
@@ -29,18 +33,17 @@ def load_tables(session: Session, connectors: Mapping[str, Connector]) -> Tables
     tables = {}
     for name, lookup in session.flow.lookups.items():
         session.progress(f"table {lookup.title or name}", 0)
-        tables[name] = _load(session, connectors[lookup.role], name, lookup)
+        if lookup.rows is not None:
+            tables[name] = _filled(session, lookup.role, name, lookup, _given(lookup))
+        else:
+            connector = connectors[lookup.role]
+            tables[name] = _filled(session, connector.name, name, lookup, _read(session, connector, lookup))
     return Tables(tables)
 
 
-def _load(
-    session: Session, connector: Connector, name: str, lookup: Lookup
-) -> tuple[Lookup, dict[str, Entity], frozenset[str]]:
+def _read(session: Session, connector: Connector, lookup: Lookup) -> Iterator[_Keyed]:
+    """Yield key, entity and digest of every row that can be read."""
     volatile = connector.supports(lookup.kind).volatile
-    rows: dict[str, Entity] = {}
-    digests: dict[str, bytes] = {}
-    several: dict[str, list[Entity]] = {}
-    twice: set[str] = set()
     for page in connector.pull(lookup.kind):
         for row in page.rows:
             try:
@@ -50,18 +53,35 @@ def _load(
                 why = exc.message if isinstance(exc, RejectedError) else type(exc).__name__
                 session.report.note(f"{connector.name}: {lookup.title or lookup.kind} {row.key} is unreadable: {why}")
                 continue
-            if key is None:
-                continue
-            if key in rows:
-                twice.add(key)
-            rows[key] = entity
-            digest = raw_digest(row, volatile)
-            if lookup.several:
-                several.setdefault(key, []).append(entity)
-                digest = _together(digests.get(key), digest)
-            digests[key] = digest
+            if key is not None:
+                yield key, entity, raw_digest(row, volatile)
+
+
+def _given(lookup: Lookup) -> Iterator[_Keyed]:
+    """Yield the rows of a table that comes with the flow."""
+    assert lookup.rows is not None  # noqa: S101 - the caller looked
+    for entity in lookup.rows():
+        key = lookup.key(entity)
+        if key is not None:
+            yield key, entity, raw_digest(Row(key, None, entity_body(entity)), frozenset())
+
+
+def _filled(
+    session: Session, system: str, name: str, lookup: Lookup, found: Iterable[_Keyed]
+) -> tuple[Lookup, dict[str, Entity], frozenset[str]]:
+    rows: dict[str, Entity] = {}
+    digests: dict[str, bytes] = {}
+    several: dict[str, list[Entity]] = {}
+    twice: set[str] = set()
+    for key, entity, digest in found:
+        if key in rows:
+            twice.add(key)
+        rows[key] = entity
+        if lookup.several:
+            several.setdefault(key, []).append(entity)
+        digests[key] = _together(digests.get(key), digest) if lookup.several else digest
     _mark_changed(session, name, digests, rows)
-    _describe(session, name, lookup, connector.name)
+    _describe(session, name, lookup, system)
     if lookup.several:
         for entities in several.values():
             entities.sort(key=lambda one: one.ref.id if one.ref else "")

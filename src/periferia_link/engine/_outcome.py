@@ -138,7 +138,7 @@ class _Book:
         self._joined: list[str] = []
         self._settled: list[str] = []
         self._late: list[tuple[int, float]] = []
-        self._posted: list[tuple[str, dict[str, str | None], str | None]] = []
+        self._posted: list[tuple[str, dict[str, str | None], Ref]] = []
         self._indexed: list[tuple[Item, Ref]] = []
         self._counts: dict[str, int] = {}
 
@@ -163,7 +163,10 @@ class _Book:
         self._counts[word] = self._counts.get(word, 0) + 1
         self._settled.append(item.key)
         if item.members is not None:
-            self._posted.append((item.key, item.members, ref.id))
+            self._posted.append((item.key, item.members, ref))
+            if session.flow.corrects != "difference":
+                # the next change comes back to this record
+                self._linked.append((OK, item.system, ref.id, outcome.version, item.base, item.record))
             self._edges += [
                 (str(ref), str(session.source_ref(key)), session.flow.relation, session.flow.name)
                 for key in item.members
@@ -264,9 +267,13 @@ class _Book:
             self._commit_desk()
             if self._dropped:
                 self._commit_dropped()
-            for group, members, target in self._posted:
+            # a difference does not stand for its group: no flow comes back to it
+            is_whole = session.flow.corrects != "difference"
+            for group, members, ref in self._posted:
                 ledger.records.members_posted(session.stream, group, members)
-                ledger.records.posted(stream, group, target)
+                ledger.records.posted(stream, group, ref.id, ref.system if is_whole else None)
+                if session.flow.corrects == "reversal":
+                    ledger.records.mark_unposted(session.stream, stream, group)
             if self._edges:
                 ledger.links.edges(self._edges)
             if self._joined:

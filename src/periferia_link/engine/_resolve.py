@@ -207,7 +207,7 @@ def _adopt_own(session: Session, item: Item, row: Row) -> None:
     """
     kind = session.flow.target[1]
     there = _values_there(session, item, row)
-    if item.members is not None:
+    if _is_posting(session, item):
         moved, wanted_moves = there.get("moves"), _moves(item.write.entity)
         if moved is not None and moved != wanted_moves:
             reason = f"{row.key} carries our key and is another posting than the one wanted now"
@@ -225,6 +225,11 @@ def _adopt_own(session: Session, item: Item, row: Row) -> None:
             session.ledger.records.mark_dirty(session.work_stream, [main_key(item.key)])
 
 
+def _is_posting(session: Session, item: Item) -> bool:
+    """Whether it cannot be changed any more; the one record of a group that is kept up to date can."""
+    return item.members is not None and session.flow.corrects != "update"
+
+
 def _moves(entity: Entity | None) -> list[tuple[Any, ...]] | None:
     """Return what a posting moves: its sides by account; totals alone do not tell a posting from its reversal."""
     lines = getattr(entity, "lines", None)
@@ -237,7 +242,7 @@ def _values_there(session: Session, item: Item, row: Row) -> dict[str, Any]:
         entity = session.targets[item.system].decode(session.flow.target[1], row)
     except RejectedError:
         return {}
-    if item.members is not None:
+    if _is_posting(session, item):
         return {"moves": _moves(entity)}
     # what the target does not keep says nothing either
     return owned_values(entity, item.write.fields & entity.model_fields_set)

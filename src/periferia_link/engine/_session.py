@@ -177,15 +177,16 @@ class Session:
             self.lease = self.ledger.leases.renew(self.lease, now=self.now(), seconds=_LEASE_SECONDS)
             self.lease_ends = self.clock.monotonic() + _LEASE_SECONDS
 
-    def take_lease(self) -> None:
+    def begin(self) -> None:
         """
-        Become the one runner of this flow.
+        Become the one runner of this flow, and note that the run starts.
 
         Raises:
             LeaseHeldError: Somebody else is.
         """
         with self.ledger.transaction():
             self.lease = self.ledger.leases.take(self.flow.name, self.actor, now=self.now(), seconds=_LEASE_SECONDS)
+            self.run = self.ledger.begin_run(self.flow.name, self.actor, self.now())
         self.lease_ends = self.clock.monotonic() + _LEASE_SECONDS
 
     def sleep(self, seconds: float) -> None:

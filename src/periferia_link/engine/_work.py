@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from periferia_link.connectors.base import Mode, Row, Write
-from periferia_link.domain import Entity, Ref, exact_sum
+from periferia_link.domain import Entity, Money, Ref, exact_sum
 from periferia_link.engine._session import Session
 from periferia_link.engine.plan import Change, digest
 from periferia_link.errors import LinkError
@@ -175,17 +175,18 @@ class Work:
         self.settled.append(row.key)
         self.count("adopted")
 
-    def operate(self, case: Case, write: Write, system: str, body: bytes | None) -> Item | None:
+    def operate(self, case: Case, write: Write, system: str, body: bytes | None, *, name: str = "") -> Item | None:
         """
         Plan one write.
 
-        When planning it is only shown; when a plan is applied that says something else, it is refused.
+        When planning it is only shown; when a plan is applied that says something else, it is refused. *name* tells
+        two writes of one record apart in a plan.
         """
-        session, key, known = self.session, case.row.key, case.known
+        session, key, known = self.session, case.row.key + name, case.known
         if session.is_planning or session.allowed is not None:
             mark = mark_of(session, key, write, body)
             if session.allowed is not None and session.allowed.get(key) != mark:
-                self.defer(key)
+                self.defer(case.row.key)
                 if key not in session.refused:
                     session.refused.add(key)
                     self.count("refused")
@@ -195,7 +196,7 @@ class Work:
                 session.changes.append(change_of(session, key, write, system, body=body, base=base, mark=mark))
         if write.ref is not None:
             self.targets.add((system, write.ref.id))
-        item = Item(key, write, system, body, body, None, known.id if known is not None else 0)
+        item = Item(case.row.key, write, system, body, body, None, known.id if known is not None else 0)
         self.items.append(item)
         return item
 
@@ -214,7 +215,7 @@ class Work:
             modes[item.write.mode] += 1
         # asked of the class: on an instance a name that is not there costs more than all else here
         if any(hasattr(model, "total") for model in {type(item.write.entity) for item in self.items}):
-            totals = [getattr(item.write.entity, "total", None) for item in self.items]
+            totals = [_total_of(item.write.entity) for item in self.items]
             money = exact_sum(total.amount.copy_abs() for total in totals if total is not None)
         self.session.check_ceilings(modes["create"], modes["update"] + modes["action"], modes["delete"], money)
 
@@ -327,6 +328,12 @@ class Work:
         ledger.operations.plan(rows)
         for system, records in creates.items():
             ledger.operations.plan_creates(records, system, kind)
+
+
+def _total_of(entity: Entity | None) -> Money | None:
+    """Return what an entity is worth: in the currency of the books, where it says that beside its own."""
+    held: Money | None = getattr(entity, "local_total" if hasattr(type(entity), "local_total") else "total", None)
+    return held
 
 
 _ORIGIN = {"ref", "version"}

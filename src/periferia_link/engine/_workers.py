@@ -70,10 +70,24 @@ class Workers(Generic[J, R]):
             job = self._under_way.pop(future)
             yield job, future.result()
 
+    def ended(self) -> Iterator[tuple[J, R]]:
+        """Yield the jobs that have ended, without waiting for any; re-raises what a job raised."""
+        if self._ready or any(future.done() for future in self._under_way):
+            yield from self.finished()
+
+    def give_way(self, seconds: float) -> None:
+        """Let the jobs that were started just now get going before the caller works on: all share one interpreter."""
+        if self._under_way:
+            wait(self._under_way, seconds, FIRST_COMPLETED)
+
     def __enter__(self) -> Workers[J, R]:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait for what is under way and end the threads."""
         if self._pool is not None:
             # requests in flight end by their own deadline; their outcome is settled by the next run
             self._pool.shutdown(wait=True, cancel_futures=True)

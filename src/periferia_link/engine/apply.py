@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 from periferia_link.connectors.base import NotApplied, Outcome, Row, Unknown
 from periferia_link.domain import Entity
@@ -24,9 +24,11 @@ from periferia_link.errors import (
 )
 from periferia_link.ledger.protocol import OK
 
-__all__ = ["apply_items", "owned_values"]
+__all__ = ["Driver", "apply_items", "by_system", "owned_values"]
 
 _ATTEMPTS = 5  # of one operation in one run, when the system says "later"
+_MOMENT = 0.001  # seconds; without them a request leaves up to 10 ms later (measured)
+_Job: TypeAlias = tuple[list[Item], Callable[[], list[Outcome]]]  # operations of one request, and what sends it
 
 
 def apply_items(session: Session, items: Iterable[Item]) -> list[Item]:
@@ -38,16 +40,32 @@ def apply_items(session: Session, items: Iterable[Item]) -> list[Item]:
         LedgerError: An intent or outcome could not be made durable; nothing is sent after that.
     """
     unknown: list[Item] = []
-    by_system: dict[str, list[Item]] = {}
-    for item in items:
-        by_system.setdefault(item.system, []).append(item)
-    for system, mine in by_system.items():
-        unknown += _Driver(session, system).run(mine)
+    for system, mine in by_system(items).items():
+        driver = Driver(session, system)
+        try:
+            unknown += driver.run(mine)
+        finally:
+            driver.close()
     return unknown
 
 
-class _Driver:
-    """Writes to one system; only this thread touches the ledger, workers do one request each."""
+def by_system(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """Return operations by the system that they are for, in their order."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.system, []).append(item)
+    return found
+
+
+class Driver:
+    """
+    Writes to one system; only this thread touches the ledger, workers do one request each.
+
+    Args:
+        session: What the steps of the pass share.
+
+        system: Which of its targets.
+    """
 
     def __init__(self, session: Session, system: str) -> None:
         self._session = session
@@ -58,26 +76,88 @@ class _Driver:
         self._delayed: list[tuple[float, list[Item]]] = []
         self._unknown: list[Item] = []
         self._fatal: ConnectorError | None = None
+        self._workers = Workers[_Job, list[Outcome]](max(1, self._abilities.parallel), self._send)
 
     def run(self, items: Sequence[Item]) -> list[Item]:
+        """
+        Send all of them and record every outcome; return the operations whose fate is not known.
+
+        Raises:
+            FlowError: As :func:`apply_items`.
+        """
         self._enqueue(self._with_versions(items))
-        with Workers[list[Item], list[Outcome]](max(1, self._abilities.parallel), self._send) as workers:
-            while self._queue or self._delayed or not workers.is_idle:
-                while self._queue and workers.has_room and self._fatal is None:
-                    chunk = self._queue.popleft()
-                    self._intend(chunk)
-                    workers.start(chunk)
-                if not workers.is_idle:
-                    for chunk, outcomes in workers.finished():
-                        self._after(settle(self._session, chunk, outcomes))
-                elif self._fatal is not None:
-                    break
-                elif self._delayed:
-                    self._wake()
+        return self.end()
+
+    def begin(self, items: Sequence[Item]) -> None:
+        """
+        Send creations until each of them has left: the last requests are still under way then.
+
+        Raises:
+            FlowError: As :func:`apply_items`.
+        """
+        self._enqueue(items)
+        self._go_on(until_answered=False)
+        self._workers.give_way(_MOMENT)
+
+    def collect(self) -> bool:
+        """
+        Record what is answered, without waiting; whether the fate of something is not known.
+
+        Raises:
+            FlowError: As :func:`apply_items`.
+        """
+        self._settle(self._workers.ended())
+        self._go_on(until_answered=False)
+        return bool(self._unknown)
+
+    def end(self) -> list[Item]:
+        """
+        Send what is left and wait for every answer; return the operations whose fate is not known.
+
+        Raises:
+            FlowError: As :func:`apply_items`.
+        """
+        self._go_on(until_answered=True)
+        unknown, self._unknown = self._unknown, []
+        return unknown
+
+    def leave(self) -> None:
+        """Record the outcomes of what is under way; nothing more is sent."""
+        self._queue.clear()
+        self._delayed.clear()
+        while not self._workers.is_idle:
+            for (chunk, _), outcomes in self._workers.finished():
+                settle(self._session, chunk, outcomes)
+
+    def close(self) -> None:
+        """End the threads; what they send now is waited for and not recorded."""
+        self._workers.close()
+
+    def _go_on(self, *, until_answered: bool) -> None:
+        """Start what there is room for and record what is answered, until nothing is left to start, or to answer."""
+        while True:
+            self._start()
+            is_left = bool(self._queue or self._delayed)
+            if not self._workers.is_idle and (until_answered or is_left or self._fatal is not None):
+                self._settle(self._workers.finished())
+            elif self._fatal is not None or not is_left:
+                break
+            else:
+                self._wake()
         if self._fatal is not None:
             msg = f"{self._connector.name}: {self._fatal.message}"
             raise FlowError(msg, hint=self._fatal.hint, report=self._session.report) from self._fatal
-        return self._unknown
+
+    def _start(self) -> None:
+        while self._queue and self._workers.has_room and self._fatal is None:
+            chunk = self._queue.popleft()
+            send = self._prepare(chunk)
+            self._intend(chunk)
+            self._workers.start((chunk, send))
+
+    def _settle(self, ended: Iterable[tuple[_Job, list[Outcome]]]) -> None:
+        for (chunk, _), outcomes in ended:
+            self._after(settle(self._session, chunk, outcomes))
 
     # ------------------------------------------------------------------ chunks
 
@@ -118,10 +198,19 @@ class _Driver:
             item.sent_at = sent_at
         session.report.requests += 1
 
-    def _send(self, chunk: list[Item]) -> list[Outcome]:
-        """Send exactly one request; runs on a worker thread and touches no ledger."""
+    def _prepare(self, chunk: list[Item]) -> Callable[[], list[Outcome]]:
+        """Let the connector work on the request here: on threads side by side, all of them would be late."""
         try:
-            outcomes = self._connector.write(self._kind, [item.write for item in chunk])
+            return self._connector.prepare(self._kind, [item.write for item in chunk])
+        except ConnectorError as exc:  # breaks the contract, as in _send
+            outcomes: list[Outcome] = [Unknown(exc)] * len(chunk)
+            return lambda: outcomes
+
+    def _send(self, job: _Job) -> list[Outcome]:
+        """Send exactly one request; runs on a worker thread and touches no ledger."""
+        chunk, send = job
+        try:
+            outcomes = send()
         except ConnectorError as exc:  # a connector that raises breaks the contract; what it did is not known
             return [Unknown(exc)] * len(chunk)
         if len(outcomes) != len(chunk):

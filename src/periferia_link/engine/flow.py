@@ -79,7 +79,8 @@ class Group(NamedTuple):
     ``names`` are the texts of :attr:`Contribution.group`. ``delta`` is what must be posted now: the difference
     between what the members should contribute and what the postings so far hold; ``total`` is the former.
     ``ordinal`` counts the postings of the group: 0 is the first, later ones are adjustments. ``members`` are the
-    keys of the source records that this posting covers.
+    keys of the source records that this posting covers. ``posted`` is the record of the group that stands now: with
+    :attr:`Flow.corrects` ``reversal`` only where this posting takes it back.
     """
 
     names: tuple[str, ...]
@@ -87,6 +88,7 @@ class Group(NamedTuple):
     delta: Mapping[str, Decimal]
     total: Mapping[str, Decimal]
     members: tuple[str, ...]
+    posted: Ref | None = None
 
 
 Projected: TypeAlias = "Entity | Sequence[Entity] | Write | Skip | Wait | Ask"
@@ -100,6 +102,9 @@ class Lookup:
     ``key`` returns under which text an entity is found; with ``several``, many entities may stand under one text, and
     a projection asks for them with :meth:`Context.each`. A row that changes makes every record derived from it be
     looked at again.
+
+    ``rows`` gives the rows of a table that no system keeps (a file of rates, read again by every run); ``role`` is then
+    only what the trace calls it.
     """
 
     role: str
@@ -107,6 +112,7 @@ class Lookup:
     key: Callable[[Any], str | None]
     title: str = ""
     several: bool = False
+    rows: Callable[[], Iterable[Entity]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +167,10 @@ class Flow:
 
         on_conflict: Who wins a field that both sides changed.
 
+        corrects: What a grouped flow does when a group changes after it was posted: post the ``difference``; a
+            ``reversal`` of the whole posting, then the whole anew; or ``update`` the one record of the group, which is
+            no posting then (a proposal).
+
         on_delete: What a deletion in the source does: nothing, delete the target, or (grouped) post the difference.
 
         after: Flows that run before this one.
@@ -194,6 +204,7 @@ class Flow:
     owns: frozenset[str] | None = None
     keeps: frozenset[str] = frozenset()
     on_conflict: Literal["source", "target", "review"] = "source"
+    corrects: Literal["difference", "reversal", "update"] = "difference"
     on_delete: Literal["ignore", "delete", "adjust"] = "ignore"
     after: tuple[str, ...] = ()
     starts: date | None = None
@@ -216,6 +227,9 @@ class Flow:
         if not self.creates and not self.match:
             msg = f"flow {self.name} creates nothing and has nothing to match by"
             raise ConfigurationError(msg, hint="give match=(MatchKey(...),)")
+        if self.corrects != "difference" and self.contribute is None:
+            msg = f"flow {self.name}: corrects={self.corrects!r} is for grouped flows"
+            raise ConfigurationError(msg, hint="give it contribute=, or leave corrects out")
         if self.on_delete == "adjust" and self.contribute is None:
             msg = f"flow {self.name}: on_delete='adjust' is for grouped flows"
             raise ConfigurationError(msg, hint="use 'ignore' or 'delete'")

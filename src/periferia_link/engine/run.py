@@ -255,9 +255,7 @@ class Engine:
         if changes is not None:
             yield session
             return
-        session.take_lease()
-        with ledger.transaction():
-            session.run = ledger.begin_run(flow.name, self._actor, session.now())
+        session.begin()
         try:
             yield session
         except (Exception, KeyboardInterrupt) as exc:
@@ -295,7 +293,8 @@ class Engine:
         return self.systems[names[0]]
 
     def _players(self, flow: Flow) -> dict[str, Connector]:
-        return {lookup.role: self._only(lookup.role, flow) for lookup in flow.lookups.values()}
+        read = [lookup.role for lookup in flow.lookups.values() if lookup.rows is None]
+        return {role: self._only(role, flow) for role in read}
 
     def _identify(self, name: str, ledger: Ledger) -> str:
         info = self._infos.get(name)

@@ -99,6 +99,10 @@ class Desk:
             self._db.execute("SELECT key, verdict FROM review WHERE stream=? AND verdict IS NOT NULL", (stream,))
         )
 
+    def forget_verdict(self, stream: int, key: str) -> None:
+        """Take away a review with its verdict: the next change of a group is asked about again."""
+        self._db.execute("DELETE FROM review WHERE stream=? AND key=?", (stream, key))
+
     def close_reviews(self, stream: int, keys: Iterable[str]) -> None:
         """Forget reviews that are settled; the verdict to ignore a record is kept, or it would be asked again."""
         self._db.executemany(

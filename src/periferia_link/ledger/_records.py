@@ -226,12 +226,20 @@ class Records:
             "SELECT key, desired, posted FROM member WHERE stream=? AND grp=? ORDER BY key", (stream, group)
         ).fetchall()
 
-    def posted(self, stream: int, group: str, target: str | None) -> None:
-        """Count one posting of a group; its number is part of the next create key."""
+    def posted(self, stream: int, group: str, target: str | None, system: str | None) -> None:
+        """Count one posting of a group, for the next create key; *system* is set where it is the whole of its group."""
         self._db.execute(
-            "UPDATE record SET version=CAST(coalesce(version, '0') AS INTEGER) + 1, state=0, target=? WHERE stream=?"
-            " AND key=?",
-            (target, stream, group),
+            "UPDATE record SET version=CAST(coalesce(version, '0') AS INTEGER) + 1, state=0, target=?, system=?"
+            " WHERE stream=? AND key=?",
+            (target, system, stream, group),
+        )
+
+    def mark_unposted(self, stream: int, groups: int, group: str) -> None:
+        """Ask to look at a group again when its members want more than the postings hold."""
+        self._db.execute(
+            "UPDATE record SET dirty=1 WHERE stream=?2 AND key=?3"
+            " AND EXISTS (SELECT 1 FROM member WHERE stream=?1 AND grp=?3 AND desired IS NOT posted)",
+            (stream, groups, group),
         )
 
     def members_posted(self, stream: int, group: str, posted: Mapping[str, str | None]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from periferia_link.connectors._field_map import KindMap
 from periferia_link.connectors.base import Applied, NotApplied, Outcome, Page, Row, SystemInfo, Write
@@ -13,8 +14,10 @@ from periferia_link.connectors.dynamics365._queries import Queries
 from periferia_link.connectors.dynamics365._scripts import Scripts
 from periferia_link.connectors.dynamics365.kinds import DYNAMICS365_FIELDS
 from periferia_link.connectors.dynamics365.kinds._columns import guid
-from periferia_link.connectors.dynamics365.kinds._maps import interaction_map
+from periferia_link.connectors.dynamics365.kinds._maps import SURVEY_COLUMNS, interaction_map
+from periferia_link.connectors.dynamics365.reading._customer_voice import TABLES as BESIDE
 from periferia_link.connectors.dynamics365.reading._rights import missing_columns, missing_rights, privileges_of
+from periferia_link.connectors.dynamics365.writing._bulk import MESSAGES
 from periferia_link.connectors.dynamics365.writing._requests import Operation, marker, operation, target_of
 from periferia_link.connectors.dynamics365.writing._sender import BulkTable
 from periferia_link.domain import Ref
@@ -137,6 +140,7 @@ class Dynamics365(Queries, Scripts, Line):
         self._pace.hint(hint)
         self._api.look_again()
         missing = list(self._missing(user_id))
+        self._look_up_messages()
         feeds = {kind: self.supports(kind).feed for kind in self._options.kinds or _ALWAYS_CHECKED}
         return SystemInfo(
             system_id=system_id,
@@ -160,8 +164,31 @@ class Dynamics365(Queries, Scripts, Line):
             if granted is not None:
                 tracked = self._feed(kind) == "delta"
                 can_write = self._can_write and bool(self.supports(kind).writes)
-                yield from missing_rights(granted, definition, can_write=can_write, tracked=tracked)
+                yield from missing_rights(self._api, granted, definition, can_write=can_write, tracked=tracked)
             yield from missing_columns(self._api, columns)
+            if columns.table == SURVEY_COLUMNS.table:
+                beside = self._api.definitions(BESIDE)
+                for table in BESIDE:
+                    if table not in beside:
+                        yield f"table {table}"
+                    elif granted is not None:
+                        yield from missing_rights(self._api, granted, beside[table], can_write=False, tracked=False)
+
+    def _look_up_messages(self) -> None:
+        """Find out which of the tables take bulk messages: the first one of a run need not wait for that."""
+        options, kinds = self._options, self._options.kinds or _ALWAYS_CHECKED
+        if not self._can_write or options.max_batch < options.bulk_from:
+            return
+        for mode, message in MESSAGES.items():
+            asked = [kind for kind in kinds if mode in self.supports(kind).writes]
+            known = [
+                self._api.known(self.fields[kind].table)
+                for kind in asked
+                if mode == "create" or kind in options.sole_owner
+            ]
+            self._messages.look_up(
+                [each.logical_name for each in known if each is not None and not each.is_elastic], message
+            )
 
     # ------------------------------------------------------------------ pull, decode, get, find
 
@@ -231,6 +258,20 @@ class Dynamics365(Queries, Scripts, Line):
         Raises:
             ConfigurationError: Too many writes, an unknown mode, or a change that names no record.
         """
+        return self._prepare(kind, writes)()
+
+    def prepare(self, kind: str, writes: Sequence[Write]) -> Callable[[], list[Outcome]]:
+        """
+        Write the request down; what is returned sends it and does what :meth:`write` says.
+
+        Raises:
+            ConfigurationError: As :meth:`write`.
+        """
+        if type(self).write is not Dynamics365.write:
+            return super().prepare(kind, writes)  # a connector made of this one writes in a way of its own
+        return self._prepare(kind, writes)
+
+    def _prepare(self, kind: str, writes: Sequence[Write]) -> Callable[[], list[Outcome]]:
         can = self.supports(kind)
         if len(writes) > can.max_batch:
             msg = f"{self.name} takes {can.max_batch} writes at once, not {len(writes)}"
@@ -239,9 +280,11 @@ class Dynamics365(Queries, Scripts, Line):
             if len(self._names[kind]) > 1 and writes:
                 self._defined()
         except ConnectorError as exc:
-            return [NotApplied(exc, exc.retry_after)] * len(writes)
-        outcomes: dict[int, Outcome] = {}
+            refused: list[Outcome] = [NotApplied(exc, exc.retry_after)] * len(writes)
+            return lambda: refused
+        outcomes: list[Outcome] = []
         operations: dict[int, Operation] = {}
+        made: dict[str, Callable[[Write, Ref], Operation | None]] = {}
         for position, write in enumerate(writes):
             if write.mode not in can.writes or (write.mode in ("create", "update") and write.entity is None):
                 msg = f"{self.name} cannot {write.mode} a {kind} like this"
@@ -249,20 +292,25 @@ class Dynamics365(Queries, Scripts, Line):
             name = self._map_of(kind, write)
             ref = target_of(write, kind, self.name, table=self.fields[name].table if "." in name else "")
             try:
-                prepared = self._operation(name, write, ref)
+                make = made.get(name) or made.setdefault(name, self._operations(name))
+                prepared = make(write, ref)
             except RejectedError as exc:
                 exc.system, exc.operation, exc.ref = self.name, write.mode, ref
-                outcomes[position] = NotApplied(exc)
+                outcomes.append(NotApplied(exc))
             else:
                 # an update that leaves nothing to send is as good as done
-                outcomes[position] = Applied(ref, write.if_version)
+                outcomes.append(Applied(ref, write.if_version))
                 if prepared is not None:
                     operations[position] = prepared
+        return partial(self._send, kind, operations, outcomes)
+
+    def _send(self, kind: str, operations: Mapping[int, Operation], outcomes: list[Outcome]) -> list[Outcome]:
         if operations:
-            prepared_all = list(operations.values())
-            told = self._writer.send(prepared_all, self._bulk_table(kind, prepared_all))
-            outcomes |= dict(zip(operations, told, strict=True))
-        return [outcomes[position] for position in range(len(writes))]
+            every = list(operations.values())
+            told = self._writer.send(every, self._bulk_table(kind, every))
+            for position, outcome in zip(operations, told, strict=True):
+                outcomes[position] = outcome
+        return outcomes
 
     def _bulk_table(self, kind: str, operations: Sequence[Operation]) -> BulkTable | None:
         """Return where a bulk message may be used: many creates, or updates of what nobody else writes."""
@@ -285,20 +333,36 @@ class Dynamics365(Queries, Scripts, Line):
             return interaction_map(getattr(write.entity, "channel", ""), self._maps(kind))
         return self._reader.placed(kind, write.ref.id, names)[0] if write.ref is not None else kind
 
-    def _operation(self, name: str, write: Write, ref: Ref) -> Operation | None:
-        columns, body = self.fields[name], {}
-        to_wire = self._codecs[name].to_wire
-        if write.entity is not None and write.mode in ("create", "update") and to_wire is not None:
-            for field, target in write.entity.references().items():
-                if field in write.fields and target.system != self.name:
-                    msg = f"{field} points to a record of {target.system}, not of {self.name}"
-                    raise RecordInvalidError(msg, hint="link the record of this environment")
-            body = to_wire(write.entity, write.fields, self.fields, terms=self._reader.terms)
-            if write.mode == "create" and self._options.backdate:
+    def _operations(self, name: str) -> Callable[[Write, Ref], Operation | None]:
+        """Return what makes the requests of writes to one table: what is the same for all is looked up once."""
+        columns, codec, terms, options = self.fields[name], self._codecs[name], self._reader.terms, self._options
+        known: dict[tuple[type[Entity], frozenset[str]], tuple[Callable[[Entity], dict[str, Any]] | None, bool]] = {}
+
+        def made(write: Write, ref: Ref) -> Operation | None:
+            entity, names = write.entity, write.fields
+            if entity is None or write.mode not in ("create", "update"):
+                return operation(write, ref, columns, {}, tag=options.tag)
+            found = known.get((type(entity), names))
+            if found is None:
+                points = not names.isdisjoint(entity.reference_fields())
+                found = known[type(entity), names] = codec.encoder(names, self.fields, terms), points
+            encode, points = found
+            if points:
+                self._check_references(entity, names)
+            body = {} if encode is None else encode(entity)
+            if write.mode == "create" and options.backdate and encode is not None:
                 body |= _backdated(write, columns)
-            if write.mode == "update" and not body:
+            if write.mode == "update" and encode is not None and not body:
                 return None
-        return operation(write, ref, columns, body, tag=self._options.tag)
+            return operation(write, ref, columns, body, tag=options.tag)
+
+        return made
+
+    def _check_references(self, entity: Entity, names: frozenset[str]) -> None:
+        for field, target in entity.references().items():
+            if field in names and target.system != self.name:
+                msg = f"{field} points to a record of {target.system}, not of {self.name}"
+                raise RecordInvalidError(msg, hint="link the record of this environment")
 
 
 def _backdated(write: Write, columns: KindMap) -> dict[str, str]:

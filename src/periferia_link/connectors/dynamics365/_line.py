@@ -13,6 +13,7 @@ from periferia_link.connectors.base import Capabilities, Connector, Mode
 from periferia_link.connectors.dynamics365._options import Options
 from periferia_link.connectors.dynamics365._pace import Pace
 from periferia_link.connectors.dynamics365.kinds import DYNAMICS365_FIELDS, codec_of, maps_of
+from periferia_link.connectors.dynamics365.kinds._maps import with_invitations
 from periferia_link.connectors.dynamics365.reading._metadata import Metadata
 from periferia_link.connectors.dynamics365.reading._reader import Reader
 from periferia_link.connectors.dynamics365.reading._web_api import Definition, WebApi
@@ -56,7 +57,7 @@ class Line(Connector):
         **options: Any,
     ) -> None:
         self.name = name
-        self.fields = fields or DYNAMICS365_FIELDS
+        self.fields = with_invitations(fields or DYNAMICS365_FIELDS)
         self.deadline = deadline
         self._options = told = Options.checked(name, **options)
         self._clock = clock or SystemClock()
@@ -85,9 +86,8 @@ class Line(Connector):
         self._api = WebApi(self._transport, name, session=lambda: self._pace.session)
         self._metadata = Metadata(self._api)
         self._reader = Reader(self._api, self.fields, self._codecs, told, self._clock.now)
-        self._writer = Writer(
-            self._transport, name, self._clock, messages=Messages(self._api), headers=told.write_headers
-        )
+        self._messages = Messages(self._api)
+        self._writer = Writer(self._transport, name, self._clock, messages=self._messages, headers=told.write_headers)
         self._defined_tables = -1
         self._capabilities = self._able()
         self._credential = credential if owns_credential else None

@@ -48,7 +48,7 @@ class Codec:
 
     Args:
         home: File of the functions, ``<home>_from_wire`` and ``<home>_to_wire``; a ``<home>_reader`` in it makes a
-            quicker ``from_wire`` for many rows.
+            quicker ``from_wire`` for many rows, a ``<home>_writer`` a quicker ``to_wire``.
 
         find_fields: Fields that records are looked up by.
 
@@ -101,6 +101,28 @@ class Codec:
             made: Callable[[Mapping[str, Any]], Entity] = reader(fields, system, terms=terms)
             return made
         return lambda row: self.from_wire(row, fields, system, terms=terms)
+
+    def encoder(
+        self, names: frozenset[str], fields: FieldMap, terms: Terms
+    ) -> Callable[[Entity], dict[str, Any]] | None:
+        """
+        Return what makes bodies of entities; ``None`` for a kind that is read.
+
+        Args:
+            names: Fields to write.
+
+            fields: Columns of the installation.
+
+            terms: Of the environment.
+        """
+        to_wire = self.to_wire
+        if to_wire is None:
+            return None
+        writer = self._function("writer")
+        if writer is not None:
+            made: Callable[[Entity], dict[str, Any]] = writer(names, fields, terms=terms)
+            return made
+        return lambda entity: to_wire(entity, names, fields, terms=terms)
 
     def _function(self, name: str) -> Any:
         return getattr(importlib.import_module(f"{__name__}._{self._home}"), f"{self._home}_{name}", None)

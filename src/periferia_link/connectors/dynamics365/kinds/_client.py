@@ -10,7 +10,7 @@ from periferia_link.connectors._field_map import FieldMap, KindMap
 from periferia_link.connectors.dynamics365.kinds._columns import (
     ETAG,
     custom_columns,
-    plain_columns,
+    plain_writer,
     ref_of,
     state_of,
 )
@@ -20,11 +20,12 @@ from periferia_link.connectors.dynamics365.kinds._maps import CLIENT_COLUMNS
 from periferia_link.domain import Client, TaxId
 from periferia_link.errors import RecordInvalidError
 
-__all__ = ["CLIENT_COLUMNS", "client_from_wire", "client_reader", "client_to_wire"]
+__all__ = ["CLIENT_COLUMNS", "client_from_wire", "client_reader", "client_to_wire", "client_writer"]
 
 _STATE = "statecode"
 _STATES = {0: "active", 1: "inactive"}
 _PLAIN = frozenset({"name", "code", "city", "country", "email", "phone", "currency"})
+_OTHERS = frozenset({"tax_id", "owner", "is_active"})
 
 
 def client_from_wire(row: Mapping[str, Any], fields: FieldMap, system: str, *, terms: Terms = TERMS) -> Client:
@@ -96,20 +97,42 @@ def client_to_wire(
     Raises:
         RecordInvalidError: The owner is no user of this environment.
     """
+    return client_writer(fields, field_map, terms=terms)(entity)
+
+
+def client_writer(
+    fields: Collection[str], field_map: FieldMap, *, terms: Terms = TERMS
+) -> Callable[[Client], dict[str, Any]]:
+    """
+    Return :func:`client_to_wire` for many clients: what does not change from one to the next is looked up once.
+
+    Args:
+        fields: What to write; times and ids are the server's.
+
+        field_map: Columns of the installation.
+
+        terms: Of the environment.
+    """
     columns = field_map["Client"]
-    body = dict(plain_columns(entity, _PLAIN & set(fields), columns))
-    mapped = set(fields) & set(columns.columns)
-    if "tax_id" in mapped:
-        body[columns.columns["tax_id"]] = entity.tax_id.printed if entity.tax_id else None
-    if "owner" in mapped and entity.owner is not None:
-        body |= bind(columns.columns["owner"], entity.owner, field_map, terms, table=columns.table)
-    if "is_active" in mapped:
-        column, on = columns.columns["is_active"], entity.is_active
-        # always as a pair: alone, a state takes the first status of the list (update-delete-entities-using-web-api.md)
-        body |= {_STATE: 0 if on else 1, "statuscode": 1 if on else 2} if column == _STATE else {column: on}
-    if "custom" in fields:
-        body |= custom_columns(entity, columns)
-    return body
+    plain, mapped = plain_writer(_PLAIN.intersection(fields), columns), columns.columns
+    others, has_custom = _OTHERS.intersection(fields).intersection(mapped), "custom" in fields
+
+    def write(entity: Client) -> dict[str, Any]:
+        body = plain(entity)
+        if "tax_id" in others:
+            body[mapped["tax_id"]] = entity.tax_id.printed if entity.tax_id else None
+        if "owner" in others and entity.owner is not None:
+            body |= bind(mapped["owner"], entity.owner, field_map, terms, table=columns.table)
+        if "is_active" in others:
+            column, on = mapped["is_active"], entity.is_active
+            # always as a pair: alone, a state takes the first status of the list, as
+            # update-delete-entities-using-web-api.md says
+            body |= {_STATE: 0 if on else 1, "statuscode": 1 if on else 2} if column == _STATE else {column: on}
+        if has_custom:
+            body |= custom_columns(entity, columns)
+        return body
+
+    return write
 
 
 _code_of = functools.lru_cache(1024)(country_code)

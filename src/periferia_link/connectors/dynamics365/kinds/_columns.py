@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,7 @@ __all__ = [
     "named_choice",
     "own_values",
     "plain_columns",
+    "plain_writer",
     "reasons",
     "ref_of",
     "state_of",
@@ -87,10 +88,28 @@ def ref_of(value: Any, kind: str, system: str) -> Any:
 
 def plain_columns(entity: Entity, names: Collection[str], columns: KindMap) -> Iterator[tuple[str, Any]]:
     """List columns whose JSON value is the field's own; fields without a column of their own do not travel."""
+    for name, column in _own_columns(names, columns):
+        yield column, _json(getattr(entity, name))
+
+
+def plain_writer(names: Collection[str], columns: KindMap) -> Callable[[Entity], dict[str, Any]]:
+    """Return what makes a body of :func:`plain_columns`, for many records."""
+    pairs = tuple(_own_columns(names, columns))
+
+    def write(entity: Entity) -> dict[str, Any]:
+        return {
+            column: value if type(value := getattr(entity, name)) is str else _json(value) for name, column in pairs
+        }
+
+    return write
+
+
+def _own_columns(names: Collection[str], columns: KindMap) -> Iterator[tuple[str, str]]:
+    mapped = columns.columns
     for name in sorted(names):
-        column = columns.columns.get(name)
+        column = mapped.get(name)
         if column is not None and column not in SERVER_SET:
-            yield column, _json(getattr(entity, name))
+            yield name, column
 
 
 def custom_columns(entity: Entity, columns: KindMap) -> dict[str, Any]:

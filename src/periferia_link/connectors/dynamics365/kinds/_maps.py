@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Final
 
-from periferia_link.connectors._field_map import KindMap
+from periferia_link.connectors._field_map import FieldMap, KindMap
 
 __all__ = [
     "CAMPAIGN_COLUMNS",
@@ -19,6 +20,7 @@ __all__ = [
     "TICKET_COLUMNS",
     "interaction_map",
     "own_survey_table",
+    "with_invitations",
 ]
 
 CLIENT_COLUMNS = KindMap(
@@ -221,7 +223,11 @@ SURVEY_COLUMNS = KindMap(
         "updated_at": "modifiedon",
     },
 )
-"""Columns of Customer Voice (msfp_surveyresponse.md); its table is read, never written."""
+"""
+Columns of Customer Voice (msfp_surveyresponse.md); its table is read, never written.
+
+Answers are told by its tables of questions and answers, where they hold them.
+"""
 
 EMPLOYEE_COLUMNS = KindMap(
     "systemusers",
@@ -235,6 +241,15 @@ EMPLOYEE_COLUMNS = KindMap(
     },
 )
 """Columns of ``systemuser``; their code is the name that they sign in with."""
+
+
+def with_invitations(fields: FieldMap) -> FieldMap:
+    """Return the columns with those of Customer Voice that lead from an answer to its invitation, where it is read."""
+    columns = fields.get("Survey")
+    if columns is None or columns.table != SURVEY_COLUMNS.table:
+        return fields
+    extra = (*columns.extra, "_msfp_surveyinviteid_value", "msfp_embedcontextparameters")
+    return FieldMap({**fields.kinds, "Survey": replace(columns, extra=extra)})
 
 
 def interaction_map(channel: str, fields: Collection[str]) -> str:

@@ -23,7 +23,8 @@ __all__ = ["OPPORTUNITY_COLUMNS", "opportunity_from_wire", "opportunity_to_wire"
 
 _STATES: Final = {"open": (0, 1), "won": (1, 3), "lost": (2, 4)}
 _NAMES: Final = {code: name for name, (code, _) in _STATES.items()}
-_PLAIN = frozenset({"name", "number", "closes_on", "closed_on"})
+_PLAIN = frozenset({"name", "number", "closes_on", "closed_on", "proposal_state", "proposal", "approved_on"})
+_BILLED = ("proposed", "invoiced")
 _LINKS = ("client", "owner")
 
 
@@ -41,6 +42,9 @@ def opportunity_from_wire(
     estimate, closed = values.pop("value", None), values.pop("closed_value", None)
     if closed is not None or estimate is not None:
         values["value"] = money(estimate if closed is None else closed, terms.currency)
+    for name in _BILLED:
+        if name in values:
+            values[name] = money(values[name], terms.currency)
     if "client" in values:
         values["client"] = ref_of(values["client"], "Client", system)
     if "owner" in values:
@@ -82,6 +86,7 @@ def opportunity_to_wire(
             body |= bind(columns.columns[name], getattr(entity, name), field_map, terms, table=columns.table)
     if "value" in mapped:
         body[_value_column(entity, columns)] = amount(entity.value, terms.currency)
+    body |= {columns.columns[name]: amount(getattr(entity, name), terms.currency) for name in _BILLED if name in mapped}
     if "state" in mapped:
         state, status = _STATES[entity.state]
         body |= {columns.columns["state"]: state, "statuscode": status}

@@ -15,6 +15,8 @@ from periferia_link.domain import Ref, Survey
 
 __all__ = ["SURVEY_COLUMNS", "own_survey_table", "survey_from_wire", "survey_to_wire"]
 
+_CONTEXT = "msfp_embedcontextparameters"
+
 
 def survey_from_wire(row: Mapping[str, Any], fields: FieldMap, system: str, *, terms: Terms = TERMS) -> Survey:
     """
@@ -37,6 +39,11 @@ def survey_from_wire(row: Mapping[str, Any], fields: FieldMap, system: str, *, t
     if "weight" in values:
         values["weight"] = Decimal(str(values["weight"]))
     values.setdefault("questionnaire", "customer-voice")
+    custom = dict(values.get("custom", {}))
+    if _CONTEXT in custom:
+        # what the sender of a survey put into its link: the number of a case, say
+        told = _object_of(custom.pop(_CONTEXT))
+        values["custom"] = {name: value for name, value in custom.items() if value is not None} | told
     return Survey.model_validate(values)
 
 
@@ -72,6 +79,14 @@ def _answer(told: Any) -> Any:
         "text": text if isinstance(text, str) or text is None else json.dumps(text, ensure_ascii=False, default=str),
         "value": _number(text),
     }
+
+
+def _object_of(text: Any) -> dict[str, Any]:
+    try:
+        told = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        told = None
+    return {"context": told} if isinstance(told, dict) and told else {}
 
 
 def _number(text: Any) -> Decimal | None:

@@ -15,6 +15,8 @@ from periferia_link.connectors.dynamics365.kinds import Codec
 from periferia_link.connectors.dynamics365.kinds._columns import ETAG, guid, guids, reasons
 from periferia_link.connectors.dynamics365.kinds._labels import LABEL
 from periferia_link.connectors.dynamics365.kinds._links import LOOKUP_TABLE, Terms
+from periferia_link.connectors.dynamics365.kinds._maps import SURVEY_COLUMNS
+from periferia_link.connectors.dynamics365.reading._customer_voice import CustomerVoice
 from periferia_link.connectors.dynamics365.reading._feed import Place
 from periferia_link.connectors.dynamics365.reading._finding import answered, chunked, is_askable, spellings
 from periferia_link.connectors.dynamics365.reading._pull import pages
@@ -142,9 +144,10 @@ class Reader:
         """Return what makes rows of the records of one table."""
         columns, system = self._fields[name], self._api.system
         column, before, new = columns.key, f"{columns.table}/" if "." in name else "", tuple.__new__
+        voice = CustomerVoice(self._api, columns) if columns.table == SURVEY_COLUMNS.table else None
 
         def rows(records: Sequence[Mapping[str, Any]]) -> list[Row]:
-            records = claims(records, column)
+            records = claims(records if voice is None else voice.completed(records), column)
             keys = guids([record.get(column) for record in records])
             if None in keys:
                 msg = f"a row of {columns.table} has no {column}"
@@ -262,8 +265,8 @@ class Reader:
         for chunk in chunked(values):
             wanted = [uuid.UUID(value) for value in chunk] if column == columns.key else chunk
             path = query(columns.table, select=columns.select, filter=any_of(column, wanted))
-            for record in self._api.rows(path, prefer=self.annotations(name)):
-                yield self.row(name, record)
+            for records in self._api.pages(path, prefer=self.annotations(name)):
+                yield from self.rows_of(name)(records)
 
 
 @functools.cache

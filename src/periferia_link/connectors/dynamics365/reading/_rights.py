@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from periferia_link.connectors._field_map import KindMap
 from periferia_link.connectors.dynamics365.reading._web_api import Definition, WebApi
 from periferia_link.errors import ContractBrokenError, PermissionDeniedError
-from periferia_link.transport._odata import query
+from periferia_link.transport._odata import any_of, query
 
 __all__ = ["missing_columns", "missing_rights", "privileges_of"]
 
@@ -35,12 +35,17 @@ def privileges_of(api: WebApi, user_id: str) -> dict[str, str] | None:
 
 
 def missing_rights(
-    granted: Mapping[str, str], definition: Definition, *, can_write: bool, tracked: bool
+    api: WebApi, granted: Mapping[str, str], definition: Definition, *, can_write: bool, tracked: bool
 ) -> Iterator[str]:
     """
     List the privileges that a table needs and the user lacks.
 
+    Most tables have privileges of their own name. Activities share theirs, notes and users have odd ones, so the
+    environment is asked before a privilege is called missing.
+
     Args:
+        api: Whom to ask.
+
         granted: Depth by privilege, see :func:`privileges_of`.
 
         definition: The table.
@@ -48,14 +53,32 @@ def missing_rights(
         can_write: Records are created and updated, too.
 
         tracked: Changes are tracked, which needs read access to the whole organisation.
+
+    Raises:
+        TransientError: The environment cannot be reached now.
     """
-    for right in ("Read", "Create", "Write") if can_write else ("Read",):
-        name = f"prv{right}{definition.schema_name}"
+    rights = ("Read", "Create", "Write") if can_write else ("Read",)
+    names = {right: f"prv{right}{definition.schema_name}" for right in rights}
+    if any(name.lower() not in granted for name in names.values()):
+        names |= _names(api, definition)
+    for right in rights:
+        name = names[right]
         depth = granted.get(name.lower())
         if depth is None:
             yield name
         elif right == "Read" and tracked and depth != "Global":
             yield f"{name} at organization level"
+
+
+def _names(api: WebApi, definition: Definition) -> dict[str, str]:
+    """Return the privileges of a table by right, as the environment calls them; none where it does not say."""
+    path = query("EntityDefinitions", select=["Privileges"], filter=any_of("LogicalName", [definition.logical_name]))
+    try:
+        rows = list(api.rows(path))
+    except (ContractBrokenError, PermissionDeniedError):
+        return {}
+    told = [each for row in rows for each in row.get("Privileges") or () if isinstance(each, dict)]
+    return {str(each.get("PrivilegeType")): str(each["Name"]) for each in told if each.get("Name")}
 
 
 def missing_columns(api: WebApi, columns: KindMap) -> Iterator[str]:

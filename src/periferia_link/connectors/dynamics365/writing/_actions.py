@@ -98,7 +98,7 @@ def closing(table: str, ref: Ref, body: dict[str, Any], *, subject: str, tag: st
 
         body: Columns to write; those that the action sets are taken out.
 
-        subject: What the record of the closing is called.
+        subject: What the record of the closing is called where what is closed has no title or name.
 
         tag: Query with the marker for plug-ins.
     """
@@ -110,7 +110,8 @@ def closing(table: str, ref: Ref, body: dict[str, Any], *, subject: str, tag: st
     if name is None:
         return None
     del body["statecode"]
-    closed: dict[str, Any] = {"subject": subject[:200]}
+    called = next((str(body[column]) for column in ("title", "name") if body.get(column)), subject)
+    closed: dict[str, Any] = {"subject": called[:200]}
     for column, told in (("actualvalue", "actualrevenue"), ("actualclosedate", "actualend")):
         if table == "opportunities" and body.get(column) is not None:
             value = body.pop(column)

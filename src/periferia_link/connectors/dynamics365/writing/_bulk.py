@@ -9,19 +9,19 @@ again record by record. Source: "Use bulk operation messages" (bulk-operations.m
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from periferia_link.connectors.base import Applied, NotApplied, Outcome
-from periferia_link.connectors.dynamics365.kinds._columns import guid
+from periferia_link.connectors.dynamics365.kinds._columns import guids
 from periferia_link.connectors.dynamics365.reading._web_api import WebApi
 from periferia_link.connectors.dynamics365.writing._actions import NAMESPACE
 from periferia_link.connectors.dynamics365.writing._outcomes import is_from_dataverse, outcome_of
 from periferia_link.connectors.dynamics365.writing._requests import Operation
 from periferia_link.errors import ConnectorError, RejectedError, UnavailableError
 from periferia_link.transport._json import NotJsonError, dumps, loads
-from periferia_link.transport._odata import BatchPart, query
+from periferia_link.transport._odata import BatchPart, any_of, both, eq, query
 from periferia_link.typing import Response
 
 __all__ = ["MESSAGES", "Messages", "bulk_request", "outcomes_of_bulk"]
@@ -43,19 +43,30 @@ class Messages:
     def has(self, logical: str, message: str) -> bool:
         """Whether a table takes a message; no, while it cannot be found out."""
         known = self._known.get((logical, message))
-        if known is not None:
-            return known
-        with self._asking:  # chunks that are sent side by side ask once
-            known = self._known.get((logical, message))
-            if known is not None:
-                return known
-            told = f"sdkmessageid/name eq '{message}' and primaryobjecttypecode eq '{logical}'"
-            try:
-                rows, _ = self._api.page(query("sdkmessagefilters", select=["sdkmessagefilterid"], filter=told))
-            except ConnectorError:
-                return False
-            self._known[logical, message] = bool(rows)
-            return bool(rows)
+        if known is None:
+            with self._asking:  # chunks that are sent side by side ask once
+                known = self._known.get((logical, message))
+                if known is None:
+                    self._ask([logical], message)
+                    known = self._known.get((logical, message), False)
+        return known
+
+    def look_up(self, tables: Iterable[str], message: str) -> None:
+        """Find out which tables take a message, in one question, before anything waits for it."""
+        with self._asking:
+            missing = [logical for logical in tables if (logical, message) not in self._known]
+            if missing:
+                self._ask(missing, message)
+
+    def _ask(self, tables: Sequence[str], message: str) -> None:
+        told = both(eq("sdkmessageid/name", message), any_of("primaryobjecttypecode", tables))
+        try:
+            rows, _ = self._api.page(query("sdkmessagefilters", select=["primaryobjecttypecode"], filter=told))
+        except ConnectorError:
+            return
+        found = {row.get("primaryobjecttypecode") for row in rows}
+        is_only = len(tables) == 1  # then every row is about it
+        self._known.update({(logical, message): bool(rows) if is_only else logical in found for logical in tables})
 
     def set_apart(self, operations: Sequence[Operation]) -> None:
         """Note that these writes are sent one by one from now on: one of them is refused."""
@@ -64,6 +75,8 @@ class Messages:
 
     def are_apart(self, operations: Sequence[Operation]) -> bool:
         """Whether a write of these was refused within a bulk message; it is forgotten then."""
+        if not self._apart:
+            return False
         with self._lock:
             keys = {each.write.create_key for each in operations}
             found = not keys.isdisjoint(self._apart)
@@ -86,12 +99,18 @@ def bulk_request(operations: Sequence[Operation], table: str, key: str, logical:
 
         tag: Query with the marker for plug-ins.
     """
-    targets: list[dict[str, Any]] = []
-    for each in operations:
-        identified = {"@odata.type": NAMESPACE + logical, key: each.ref.id.rpartition("/")[2]}
-        targets.append({**(each.values or {}), **identified})
+    # the columns of each stand written already: the record and its type are put before them
+    before = b'{"@odata.type":%s,%s:"' % (dumps(NAMESPACE + logical), dumps(key))
+    targets = b",".join(
+        [
+            b'%s%s"%s%s'
+            % (before, each.ref.id.rpartition("/")[2].encode(), b"," if len(each.body) > 2 else b"", each.body[1:])
+            for each in operations
+            if each.body
+        ]
+    )
     message = MESSAGES[operations[0].write.mode]
-    return BatchPart("POST", f"{table}/{NAMESPACE}{message}{tag}", _JSON, dumps({"Targets": targets}))
+    return BatchPart("POST", f"{table}/{NAMESPACE}{message}{tag}", _JSON, b'{"Targets":[%s]}' % targets)
 
 
 def outcomes_of_bulk(operations: Sequence[Operation], answer: Response, *, now: datetime) -> tuple[list[Outcome], bool]:
@@ -128,4 +147,4 @@ def _ids(answer: Response) -> list[str | None]:
     except NotJsonError:
         return []
     ids = told.get("Ids") if isinstance(told, dict) else None
-    return [guid(each) for each in ids] if isinstance(ids, list) else []
+    return guids(ids) if isinstance(ids, list) else []

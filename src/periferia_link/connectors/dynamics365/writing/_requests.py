@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -13,29 +14,48 @@ from periferia_link.connectors.dynamics365.kinds._columns import guid
 from periferia_link.connectors.dynamics365.writing._actions import action_request, closing
 from periferia_link.domain import Ref
 from periferia_link.errors import ConfigurationError
-from periferia_link.transport._json import dumps
+from periferia_link.transport._json import dumps, loads
 from periferia_link.transport._odata import BatchPart, encode_batch, key
 
 __all__ = ["Operation", "batch", "marker", "operation", "target_of"]
 
 _CREATE_ONLY: Final = {"If-None-Match": "*"}
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
+_TYPE: Final = "@odata.type"
 _PARTITION: Final = "partitionid"
 _STATE: Final = ("statecode", "statuscode")
+_SPECIAL: Final = frozenset({_PARTITION, _TYPE, *_STATE})
+_CREATED: Final = {**_JSON, **_CREATE_ONLY}
 
 
 class Operation(NamedTuple):
     """
-    One write: the requests that make it (two are a change set), what it is about, the texts that it sends.
+    One write: the requests that make it (two are a change set) and what it is about.
 
-    ``values`` are the columns of a write that is one request, so that it may travel in a bulk message.
+    ``body`` are the columns of a write that is one request, as JSON, so that it may travel in a bulk message: written
+    once, whichever way it goes. It names neither the record nor its type.
     """
 
     write: Write
     ref: Ref
     parts: tuple[BatchPart, ...]
-    texts: tuple[str, ...] = ()
-    values: Mapping[str, Any] | None = None
+    body: bytes | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts that it sends as columns: no message may repeat them."""
+        if self.write.mode == "action":
+            return ()
+        return tuple(text for part in self.parts if part.body for text in _texts_of(loads(part.body)))
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if "@" not in name:  # annotations and links are ours, not the record's
+                yield from _texts_of(each)
 
 
 def target_of(write: Write, kind: str, system: str, *, table: str = "") -> Ref:
@@ -69,6 +89,7 @@ def target_of(write: Write, kind: str, system: str, *, table: str = "") -> Ref:
     return Ref(system, kind, f"{before}{slash}{key}")
 
 
+@functools.lru_cache(64)
 def marker(tag: str | None) -> str:
     """Return the query that tells plug-ins of the environment whose write it is."""
     return f"?tag={quote(tag, safe='')}" if tag else ""
@@ -94,21 +115,26 @@ def operation(write: Write, ref: Ref, columns: KindMap, body: Mapping[str, Any],
         tag: Reaches the plug-ins of the environment; ``None`` sends none.
     """
     marked = marker(tag)
-    record = ref._replace(id=ref.id.rpartition("/")[2])
-    url = key(columns.table, _address(write, record, columns)) + marked
-    texts = tuple(value for value in body.values() if isinstance(value, str))
-    version = {"If-Match": write.if_version or "*"}
+    record = ref._replace(id=ref.id.rpartition("/")[2]) if "/" in ref.id else ref
+    url = _address(write, record, columns) + marked
     if write.mode == "action":
         part = action_request(write.action or "", record, columns.table, tag=marked)
         return Operation(write, ref, (part,))
     if write.mode == "delete":
-        return Operation(write, ref, (BatchPart("DELETE", url, version if write.if_version else {}),))
+        return Operation(
+            write, ref, (BatchPart("DELETE", url, {"If-Match": write.if_version} if write.if_version else {}),)
+        )
+    if write.mode == "create" and _SPECIAL.isdisjoint(body):
+        # the usual case: one request, nothing but columns
+        filled = {name: value for name, value in body.items() if value is not None}
+        part = BatchPart("PATCH", url, _CREATED, dumps(filled))
+        return Operation(write, ref, (part,), part.body if columns.key not in filled else None)
     values = {name: value for name, value in body.items() if name != _PARTITION}
-    subject = next((str(body[name]) for name in ("title", "name") if body.get(name)), write.mode)
-    closed = closing(columns.table, record, values, subject=subject, tag=marked)
+    closed = closing(columns.table, record, values, subject=write.mode, tag=marked)
     if write.mode == "update":
-        requests = tuple(filter(None, (_patch(url, version, values), closed)))
-        return Operation(write, ref, requests, texts, values if closed is None else None)
+        changed = _patch(url, {"If-Match": write.if_version or "*"}, values)
+        requests = (changed,) if closed is None else (changed, closed)
+        return Operation(write, ref, requests, _apart(requests, values, columns))
     state: dict[str, Any] = {name: values[name] for name in _STATE if name in values}
     filled = {name: value for name, value in values.items() if name not in state and value is not None}
     parts = [_patch(url, _CREATE_ONLY, filled)]
@@ -120,16 +146,27 @@ def operation(write: Write, ref: Ref, columns: KindMap, body: Mapping[str, Any],
         # the first state takes any of its reasons at once
         filled["statuscode"] = state["statuscode"]
         parts = [_patch(url, _CREATE_ONLY, filled)]
-    return Operation(write, ref, tuple(parts), texts, filled if len(parts) == 1 else None)
+    return Operation(write, ref, tuple(parts), _apart(parts, filled, columns))
 
 
-def _address(write: Write, record: Ref, columns: KindMap) -> uuid.UUID | dict[str, uuid.UUID | str]:
-    """Return the key of a record; in an elastic table with partitions it takes both (use-elastic-tables.md)."""
-    partition = (
-        write.entity.custom.get(_PARTITION) if write.entity is not None and _PARTITION in columns.extra else None
-    )
-    made = uuid.UUID(record.id)
-    return {columns.key: made, _PARTITION: partition} if isinstance(partition, str) else made
+def _apart(requests: Sequence[BatchPart], values: Mapping[str, Any], columns: KindMap) -> bytes | None:
+    """Return the body of the only request, unless its columns would say once more which record it is."""
+    return requests[0].body if len(requests) == 1 and columns.key not in values and _TYPE not in values else None
+
+
+def _address(write: Write, record: Ref, columns: KindMap) -> str:
+    """Return the path of a record; in an elastic table with partitions it takes both keys (use-elastic-tables.md)."""
+    if write.entity is not None and _PARTITION in columns.extra:
+        partition = write.entity.custom.get(_PARTITION)
+        if isinstance(partition, str):
+            return key(columns.table, {columns.key: uuid.UUID(record.id), _PARTITION: partition})
+    return f"{_set(columns.table)}({record.id})"
+
+
+@functools.lru_cache(256)
+def _set(table: str) -> str:
+    """Return the name of an entity set, looked at once; an id needs no look, it was one when the record was named."""
+    return key(table, uuid.UUID(int=0)).partition("(")[0]
 
 
 def batch(operations: Sequence[Operation], root: str) -> tuple[str, bytes]:

@@ -99,7 +99,7 @@ class Writer:
     def _bulk(self, operations: Sequence[Operation], table: BulkTable) -> BatchPart | None:
         """Return the bulk message for operations of one mode, unless one of them was refused in one before."""
         mode = operations[0].write.mode
-        if mode not in MESSAGES or any(each.values is None or each.write.mode != mode for each in operations):
+        if mode not in MESSAGES or any(each.body is None or each.write.mode != mode for each in operations):
             return None
         if self._messages.are_apart(operations) or not self._messages.has(table.logical_name, MESSAGES[mode]):
             return None
