@@ -22,6 +22,7 @@ from periferia_link.engine.flow import Ceilings, in_order
 from periferia_link.errors import ConfigurationError, LinkError
 from periferia_link.flows import (
     ask_again,
+    billing_proposals,
     client_context,
     clients,
     delivery_to_crm,
@@ -40,6 +41,7 @@ from periferia_link.flows import (
     project_to_devops,
     project_to_helpdesk,
     projects,
+    proposal_state,
     readiness,
     requirements_to_devops,
     surveys_to_crm,
@@ -59,6 +61,7 @@ __all__ = ["Installation", "SystemCheck", "check_flows", "check_systems"]
 _FACTORIES: Mapping[str, Callable[..., Flow]] = MappingProxyType(
     {
         "ask_again": ask_again,
+        "billing_proposals": billing_proposals,
         "client_context": client_context,
         "clients": clients,
         "delivery_to_crm": delivery_to_crm,
@@ -77,6 +80,7 @@ _FACTORIES: Mapping[str, Callable[..., Flow]] = MappingProxyType(
         "project_to_devops": project_to_devops,
         "project_to_helpdesk": project_to_helpdesk,
         "projects": projects,
+        "proposal_state": proposal_state,
         "readiness": readiness,
         "requirements_to_devops": requirements_to_devops,
         "surveys_to_crm": surveys_to_crm,
@@ -165,10 +169,10 @@ class Installation:
         settings = Settings.load(path)
         flows = {flow.name: flow for flow in in_order(_flows(settings))}
         with ExitStack() as stack:
-            systems: dict[str, Connector] = {}
-            for name, system in settings.systems.items():
-                connector = build(name, system, clock=clock, allowed_plugins=settings.plugins.connectors)
-                systems[name] = stack.enter_context(connector)
+            made = _builder(settings, stack, clock)
+            systems = {name: made(name) for name in settings.systems}
+            for connector in systems.values():
+                _introduce(connector, systems)
             ledger = stack.enter_context(SqliteLedger.open(settings.ledger.path))
             zone = settings.company.zone
             engine = Engine(systems, ledger, roles=settings.roles, zone=zone, clock=clock, progress=progress)
@@ -240,13 +244,38 @@ def check_systems(
     for name, system in settings.systems.items():
         info, error = None, None
         try:
-            with build(name, system, clock=clock, allowed_plugins=settings.plugins.connectors) as connector:
+            with ExitStack() as stack:
+                made = _builder(settings, stack, clock)
+                connector = made(name)
+                _introduce(connector, {each: made(each) for each in _needs(connector, settings.systems)})
                 info = connector.check()
         except LinkError as exc:
             error = exc
         remembered = (known or {}).get(name)
         is_other = info is not None and remembered is not None and remembered != info.system_id
         yield SystemCheck(name, system.connector, system.url, info, error, remembered if is_other else None)
+
+
+def _needs(connector: Connector, there: Collection[str]) -> list[str]:
+    """Return the systems of the file that a connector reads through."""
+    return [name for name in getattr(connector, "needs", ()) if name in there]
+
+
+def _introduce(connector: Connector, systems: Mapping[str, Connector]) -> None:
+    """Let a connector that reads through others know them."""
+    meet = getattr(connector, "meet", None)
+    if meet is not None:
+        meet(systems)
+
+
+def _builder(settings: Settings, stack: ExitStack, clock: Clock | None) -> Callable[[str], Connector]:
+    """Return what builds the connector of a system; it is closed with the stack."""
+
+    def made(name: str) -> Connector:
+        allowed = settings.plugins.connectors
+        return stack.enter_context(build(name, settings.systems[name], clock=clock, allowed_plugins=allowed))
+
+    return made
 
 
 def check_flows(settings: Settings, *, also: Collection[str] = ()) -> dict[str, LinkError | None]:
@@ -263,14 +292,15 @@ def check_flows(settings: Settings, *, also: Collection[str] = ()) -> dict[str, 
         if table.enabled:
             try:
                 flow = _made(name, table, settings)
-                found[name] = _unplayed(flow, {*settings.roles, *also})
+                found[name] = _unplayed(flow, {*settings.roles, *settings.systems, *also})
             except LinkError as exc:
                 found[name] = exc
     return found
 
 
 def _unplayed(flow: Flow, played: Collection[str]) -> ConfigurationError | None:
-    roles = {flow.source[0], flow.target[0], *(lookup.role for lookup in flow.lookups.values())}
+    read = {lookup.role for lookup in flow.lookups.values() if lookup.rows is None}
+    roles = {flow.source[0], flow.target[0], *read}
     missing = sorted(role for role in roles if role not in played)
     if not missing:
         return None
@@ -303,10 +333,11 @@ def _made(name: str, table: FlowSettings, settings: Settings) -> Flow:
         raise ConfigurationError(msg, hint=f"known are {', '.join(_FACTORIES)}")
     rules = {"sla": settings.sla, "detractors": settings.detractors, "delivery": settings.delivery}
     rules |= {"checklists": settings.readiness} | ({"rule": settings.priority} if settings.priority else {})
+    tables = ("rate_card", "exchange_rates", "billing")
+    rules |= {key: own for key in tables if (own := getattr(settings, key))}
     company = settings.company
-    return _flow(
-        name, table, {"decimals": company.decimals, "language": company.language, "zone": company.zone, **rules}
-    )
+    told = {name: getattr(company, name) for name in ("currency", "decimals", "language", "zone")}
+    return _flow(name, table, {**told, **rules})
 
 
 def _flow(name: str, table: FlowSettings, company: Mapping[str, Any]) -> Flow:

@@ -92,7 +92,7 @@ class TestFlows:
         more = '[flows.labour_costs.ceilings]\nmoney = "5000000"\n'
         with Installation.open(write(tmp_path, more=more)) as installation:
             flow = installation.flows["labour_costs"]
-        same = labour_costs(starts=date(2026, 1, 1), debit="613595", credit="510595", decimals=0)
+        same = labour_costs(starts=date(2026, 1, 1), debit="613595", credit="510595", decimals=0, currency="COP")
         assert same.fingerprint() == flow.fingerprint()
         assert (Decimal(5_000_000), 50.0) == (flow.ceilings.money, flow.ceilings.percent)
 
@@ -142,7 +142,11 @@ class TestRefusals:
         path.write_text(path.read_text().replace("debit =", "debet ="))
         message, hint = refusal(path)
         assert "[flows.labour_costs.options] unknown option debet" == message
-        assert "known are corrections, credit, debit, decimals, source, target" == hint
+        known = (
+            "activity, closed_through, companies, corrections, corrects, credit, currency, debit, decimals, dimensions"
+        )
+        more = "distribution_rules, exchange_rates, orders, rate_card, reads, source, target"
+        assert f"known are {known}, {more}" == hint
 
     def test_a_missing_option(self, tmp_path):
         """A flow that cannot be made without an account says which one."""

@@ -478,7 +478,7 @@ class TestRefusals:
         [
             (
                 "[sytems.crm]",
-                r"^periferia.toml sytems: unknown table → did you mean systems\? known are company, delivery, detractors, flows",
+                r"^periferia.toml sytems: unknown table → did you mean systems\? known are billing, company, delivery, detractors, ",
             ),
             ("systems = 5", r"^periferia.toml systems: is not a table → write it as \[systems\]"),
             ("[systems]\ncrm = 5", r"^periferia.toml \[systems\] crm: is not a table → write it as \[systems.crm\]"),

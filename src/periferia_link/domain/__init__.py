@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from periferia_link.domain.cost_centre import CostCentre
     from periferia_link.domain.cost_entry import CostEntry, CostLine
     from periferia_link.domain.employee import Employee, Rate
+    from periferia_link.domain.exchange_rate import Exchange, ExchangeRate
     from periferia_link.domain.interaction import Interaction
     from periferia_link.domain.invoice import Invoice, InvoiceLine
     from periferia_link.domain.lead import Lead
@@ -47,6 +48,8 @@ __all__ = [
     "Employee",
     "Entity",
     "Exact",
+    "Exchange",
+    "ExchangeRate",
     "Instant",
     "Interaction",
     "Invoice",
@@ -94,6 +97,10 @@ _HOMES = {
         "Employee",
         "Rate",
     ),
+    "exchange_rate": (
+        "Exchange",
+        "ExchangeRate",
+    ),
     "interaction": ("Interaction",),
     "invoice": (
         "Invoice",
@@ -127,6 +134,7 @@ _KINDS = (
     "CostCentre",
     "CostEntry",
     "Employee",
+    "ExchangeRate",
     "Interaction",
     "Invoice",
     "Lead",

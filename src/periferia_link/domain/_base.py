@@ -260,7 +260,12 @@ class Entity(BaseModel):
     def references(self) -> dict[str, Ref]:
         """Return the fields that point at other records, by field name: they feed the trace."""
         held = self.__dict__
-        return {name: value for name in _reference_fields(type(self)) if (value := held[name]) is not None}
+        return {name: value for name in self.reference_fields() if (value := held[name]) is not None}
+
+    @classmethod
+    def reference_fields(cls) -> tuple[str, ...]:
+        """Return the names of the fields that may point at other records."""
+        return _reference_fields(cls)
 
     def __repr__(self) -> str:
         # short, and free of personal data: entities end up in logs and tracebacks

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from periferia_link.domain import Project, Ref, Ticket, WorkItem
+from periferia_link.domain import Lead, Project, Ref, Ticket, WorkItem
 from periferia_link.domain.work_item import WorkItemLink
 from periferia_link.engine import Context, Flow, Lookup, MatchKey, Skip, Wait
 from periferia_link.errors import MissingReferenceError
@@ -17,6 +17,7 @@ from periferia_link.rules.detractor_rule import folded
 __all__ = ["features_to_devops", "project_to_devops", "requirements_to_devops"]
 
 _REFERENCE = (MatchKey("external_ref", lambda item: item.external_ref),)
+_LEADS = "delivery_leads"
 _LONGEST_TITLE = 255  # System.Title of Azure DevOps
 
 
@@ -24,18 +25,23 @@ def project_to_devops(
     *,
     delivery: DeliveryRule | Mapping[str, Any] | None = None,
     source: str = "erp",
+    sales: str = "crm",
     target: str = "devops",
     **changes: Any,
 ) -> Flow:
     """
     Return the flow that opens one work item (an epic) for every active project of the ERP.
 
-    It carries ``project:CODE`` as its reference: an item that has it already is taken over. Its name follows.
+    It carries ``project:CODE`` as its reference: an item that has it already is taken over. Its name follows. Where
+    the rule gives addresses, it leads to the project (under the role of the ERP), to the opportunity that was won
+    (under the role of the CRM) and to the lead that it began with (under ``lead``).
 
     Args:
-        delivery: Types, team project and tags, as in the table ``[delivery]``.
+        delivery: Types, team project, tags and addresses, as in the table ``[delivery]``.
 
         source: Role of the ERP.
+
+        sales: Role of the CRM; it is asked where the rule gives addresses there.
 
         target: Role of the delivery tool.
 
@@ -47,21 +53,21 @@ def project_to_devops(
     rule = _rule(delivery)
 
     def project(one: Project, context: Context) -> WorkItem | Skip:
-        del context
         if one.code is None or not one.is_active:
             return Skip("no code" if one.is_active else "over")
         values = _common(rule, rule.project_type, f"{one.code} · {one.name}", f"project:{one.code}")
         values |= {"due_on": one.ends_on} if one.ends_on is not None else {}
-        return WorkItem(**values)
+        return WorkItem(**values, links=tuple(_origins(rule, one, context, source, sales)))
 
     flow = Flow(
         name="project_to_devops",
         source=(source, "Project"),
         target=(target, "WorkItem"),
         project=project,
+        lookups={_LEADS: Lookup(sales, "Lead", _won, "lead")} if "lead" in rule.addresses else {},
         match=_REFERENCE,
         keeps=frozenset({"type", "project"}),
-        owns=frozenset({"title", "type", "project", "tags", "external_ref", "due_on"}),
+        owns=frozenset({"title", "type", "project", "tags", "external_ref", "due_on", "links"}),
         after=("projects",),
         rules=_text(rule),
     )
@@ -211,6 +217,23 @@ def _common(rule: DeliveryRule, kind: str, title: str, reference: str) -> dict[s
     if rule.tags:
         values["tags"] = rule.tags
     return values
+
+
+def _origins(rule: DeliveryRule, one: Project, context: Context, erp: str, crm: str) -> Iterator[WorkItemLink]:
+    """Yield where the project comes from, as far as the rule gives addresses."""
+    there: dict[str, Ref | None] = {erp: one.ref}
+    if one.ref is not None and {crm, "lead"} & rule.addresses.keys():
+        there[crm] = sale = context.linked(one.ref, crm, "Opportunity")
+        lead: Lead | None = context.find(_LEADS, sale.id) if sale is not None and "lead" in rule.addresses else None
+        there["lead"] = lead.ref if lead is not None else None
+    for name, ref in there.items():
+        template = rule.addresses.get(name)
+        if template is not None and ref is not None:
+            yield WorkItemLink(relation="hyperlink", target=template.replace("{id}", ref.id), comment=name)
+
+
+def _won(lead: Lead) -> str | None:
+    return lead.opportunity.id if lead.opportunity is not None else None
 
 
 def _parent(rule: DeliveryRule, one: Project, ticket: Ticket, context: Context, target: str) -> Ref | Wait:

@@ -7,7 +7,7 @@ from typing import Any
 from periferia_link.domain import Opportunity, Project
 from periferia_link.engine import Context, Flow, MatchKey, Skip
 
-__all__ = ["projects"]
+__all__ = ["project_code", "projects"]
 
 
 def _project(opportunity: Opportunity, context: Context) -> Project | Skip:
@@ -16,14 +16,15 @@ def _project(opportunity: Opportunity, context: Context) -> Project | Skip:
     client = context.link(opportunity.client) if opportunity.client is not None else None
     return Project(
         name=opportunity.name[:100],
-        code=_code(opportunity),
+        code=project_code(opportunity),
         client=client,
         starts_on=opportunity.closed_on,
         is_active=True,
     )
 
 
-def _code(opportunity: Opportunity) -> str:
+def project_code(opportunity: Opportunity) -> str:
+    """Return the code of the project that a sale becomes."""
     if opportunity.number:
         return opportunity.number
     assert opportunity.ref is not None  # noqa: S101 - a record that was read has a ref

@@ -82,7 +82,8 @@ __all__ = [
 _SectionT = TypeVar("_SectionT", bound=Section)
 
 _MAX_BYTES = 1024 * 1024
-_RULES = ("sla", "priority", "detractors", "delivery", "readiness")  # tables that flows read themselves
+# tables that flows read themselves
+_RULES = ("sla", "priority", "detractors", "delivery", "readiness", "rate_card", "exchange_rates", "billing")
 
 
 class Settings(Section):
@@ -98,6 +99,9 @@ class Settings(Section):
     detractors: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
     delivery: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
     readiness: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
+    rate_card: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
+    exchange_rates: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
+    billing: Mapping[str, Any] = Field(default_factory=dict, description="read by periferia_link.rules")
 
     @classmethod
     def load(
@@ -143,7 +147,7 @@ class Settings(Section):
             systems=dict(_read_systems(systems, place.at("systems"), references, on_broken)),
             flows={name: _read_flow(flows, name, place.at("flows"), references) for name in flows},
             plugins=_read(Plugins, table, "plugins", place, references),
-            **{key: references.plain(place.subtable(table, key), place.at(key)) for key in _RULES},
+            **{key: _rules(references.plain(place.subtable(table, key), place.at(key)), path) for key in _RULES},
         )
 
     @property
@@ -199,6 +203,12 @@ def _parsed(path: Path, place: Place) -> dict[str, Any]:
 def _read(model: type[_SectionT], table: dict[str, Any], key: str, place: Place, references: References) -> _SectionT:
     inner = place.at(key)
     return read_section(model, references.plain(place.subtable(table, key), inner), inner)
+
+
+def _rules(table: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a table that a flow reads itself; a file that it names stands beside this one."""
+    file = table.get("file")
+    return table | {"file": str(path.absolute().parent / file)} if isinstance(file, str) else table
 
 
 def _read_systems(

@@ -19,6 +19,7 @@ from periferia_link.domain import (
     CostLine,
     Employee,
     Entity,
+    ExchangeRate,
     Interaction,
     Invoice,
     InvoiceLine,
@@ -58,6 +59,7 @@ EXAMPLES = {
         document=CANARY,
         rates=(Rate(valid_from=DAY, hourly=Money.of(987654321, "COP")),),
     ),
+    "ExchangeRate": ExchangeRate(currency="USD", into="COP", on=DAY, factor=4_100, source="TRM"),
     "Interaction": Interaction(subject="Llamada", text=CANARY, author=CANARY, regarding=Ref("crm", "Ticket", "4")),
     "Invoice": Invoice(
         client=Ref("erp", "Client", "C1"),

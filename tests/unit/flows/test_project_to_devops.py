@@ -7,7 +7,7 @@ from datetime import date, datetime, timezone
 import pytest
 
 from detractor_company import BOGOTA
-from periferia_link.domain import Client, Interaction, Opportunity, Project, Ref, Ticket, WorkItem
+from periferia_link.domain import Client, Interaction, Lead, Opportunity, Project, Ref, Ticket, WorkItem
 from periferia_link.errors import ConfigurationError
 from periferia_link.flows import (
     delivery_to_crm,
@@ -17,6 +17,7 @@ from periferia_link.flows import (
     projects,
     requirements_to_devops,
 )
+from periferia_link.trace import trace
 from small_company import Awkward, lost_after, rig
 
 RULE = {
@@ -47,7 +48,7 @@ def office():
     """A won sale, its client and a ticket that asks for work."""
     sale = Opportunity(ref=SALE, name="Portal", number="P-1", state="won", closed_on=date(2026, 11, 2))
     systems = [
-        Awkward("crm", [Client, Opportunity, Interaction], [sale]),
+        Awkward("crm", [Client, Opportunity, Interaction, Lead], [sale]),
         Awkward("erp", [Project]),
         Awkward("helpdesk", [Ticket], [ticket()]),
         Awkward("devops", [WorkItem]),
@@ -73,6 +74,33 @@ class TestTree:
         assert (wanted.type, wanted.parent) == ("User Story", built.ref)
         assert wanted.description == "<p>Como analista</p><p>&lt;quiero&gt; exportar</p>"
         assert [link.target for link in wanted.links] == ["https://desk.example/tickets/t1"]
+
+    def test_an_epic_leads_to_where_it_comes_from(self, office):
+        """The project in the ERP, the sale and the lead behind it; a lead that is linked later is added."""
+        origins = {
+            "erp": "https://erp.example/projects/{id}",
+            "crm": "https://crm.example/opportunities/{id}",
+            "lead": "https://crm.example/leads/{id}",
+        }
+        flows = chain(RULE | {"addresses": origins})
+        office.engine.run(flows)
+        (code,) = [project.ref.id for project in office.erp.holds("Project")]
+        expected = [f"https://erp.example/projects/{code}", "https://crm.example/opportunities/o1"]
+        assert expected == [link.target for link in items(office)["project:P-1"].links]
+        lead = Lead(ref=Ref("crm", "Lead", "l1"), subject="Portal", state="qualified", opportunity=SALE)
+        office.crm.put(lead)
+        office.engine.run(flows)
+        expected.append("https://crm.example/leads/l1")
+        assert expected == [link.target for link in items(office)["project:P-1"].links]
+
+    def test_the_trace_has_no_gap(self, office):
+        """A project that became an epic and features lacks nothing."""
+        office.engine.run(chain())
+        office.engine.run(chain())
+        (project,) = [one.ref for one in office.erp.holds("Project")]
+        found = trace(project, office.engine.ledger)
+        assert () == tuple(found.gaps)
+        assert {"WorkItem", "Opportunity"} <= {node.ref.kind for node in found.nodes}
 
     def test_nothing_is_written_twice(self, office):
         """A second run, and a lost answer, change nothing."""
