@@ -6,6 +6,8 @@ b1sl-python, a Service Layer client by other people, works against our stand-in 
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 b1sl = pytest.importorskip("b1sl.b1sl", reason="b1sl-python is missing")
@@ -14,6 +16,7 @@ from b1sl.b1sl import entities as en  # noqa: E402
 from b1sl.b1sl.exceptions.exceptions import (  # noqa: E402
     B1AuthError,
     B1NotFoundError,
+    B1SqlParamError,
     B1ValidationError,
     SAPConcurrencyError,
 )
@@ -202,3 +205,153 @@ class TestBatch:
             results = batch.execute()
 
         assert ["failed", "not_executed"] == [result.outcome.value for result in results]
+
+
+class TestDocuments:
+    """Drafts, invoices, opportunities and stored queries by their client."""
+
+    INVOICE = {
+        "CardCode": "C00001",
+        "DocType": "dDocument_Service",
+        "U_PL_Key": "k",
+        "DocumentLines": [{"AccountCode": "413595", "UnitPrice": 100, "TaxCode": "IVA19"}],
+    }
+
+    def test_invoice(self, running, b1):
+        """Posted, read by our key, cancelled; both sides of the books are equal."""
+        made = b1.invoices.create(en.Document(**self.INVOICE))
+        [found] = b1.invoices.filter("U_PL_Key eq 'k'").execute()
+        b1.invoices.action(made.doc_entry, "Cancel")
+        books = running.emulator.books
+
+        assert (119.0, made.doc_entry) == (made.doc_total, found.doc_entry)
+        assert "csYes" == books["Invoices"][str(made.doc_entry)]["CancelStatus"]
+        for entry in books["JournalEntries"].values():
+            lines = entry["JournalEntryLines"]
+            assert sum(float(line["Debit"]) for line in lines) == sum(float(line["Credit"]) for line in lines)
+
+    def test_needs_approval(self, running, b1):
+        """-2028 although a draft was saved, which the client finds and turns into an invoice."""
+        running.emulator.documents.needs_approval.add("Invoices")
+        with pytest.raises((B1ValidationError, B1NotFoundError)):
+            b1.invoices.create(en.Document(**self.INVOICE))
+        [draft] = b1.drafts.filter("U_PL_Key eq 'k'").execute()
+        running.emulator.allow_draft(draft.doc_entry)
+        b1.call_service_method("DraftsService_SaveDraftToDocument", {"Document": {"DocEntry": draft.doc_entry}})
+
+        assert 1 == len(running.emulator.books["Invoices"])
+
+    def test_opportunity(self, b1):
+        """Created with a stage, sold."""
+        opportunities = b1.get_resource(en.SalesOpportunities, "SalesOpportunities")
+        made = opportunities.create(en.SalesOpportunities(card_code="C00001", max_local_total=70.0))
+        opportunities.update(made.sequential_no, en.SalesOpportunities(status="sos_Sold"))
+
+        assert 70.0 == opportunities.get(made.sequential_no).total_amount_local
+
+    def test_user_fields(self, b1):
+        """It reads which fields a company added."""
+        assert "U_PL_Key" in str(list(b1.business_partners.get_udf_schema()))
+
+    def test_stored_query(self, b1):
+        """Created and run with its own client."""
+        queries = b1.sql_queries
+        text = "SELECT [CardCode] FROM [OCRD] WHERE [CardCode] > :after ORDER BY [CardCode]"
+        queries.create(en.SQLQuery(sql_code="q", sql_name="q", sql_text=text))
+
+        assert ["after"] == queries.describe("q").params
+        assert 240 == len(list(queries.run_stream("q", page_size=100, after="C00010")))
+        with pytest.raises(B1SqlParamError):
+            queries.run("q", before="C00010")
+
+
+class TestAsync:
+    """The asynchronous client, as its users write it."""
+
+    def run(self, config, work):
+        async def whole():
+            async with b1sl.AsyncB1Client(config) as client:
+                return await work(client)
+
+        return asyncio.run(whole())
+
+    def test_records(self, running, config):
+        """Create, read, update with an etag, delete; a missing one is its own error."""
+
+        async def work(client):
+            partners = client.business_partners
+            await partners.create(en.BusinessPartner(card_code="N1", card_name="Nuevo"))
+            await partners.update("N1", en.BusinessPartner(city="Cali"))
+            read = await partners.get("N1")
+            await partners.delete("N1")
+            with pytest.raises(B1NotFoundError):
+                await partners.get("N1")
+            return read.city
+
+        assert "Cali" == self.run(config, work)
+        assert "POST Logout" == paths(running)[-1]
+
+    def test_stream(self, config):
+        """Every row over pages of the size that it asks for."""
+
+        async def work(client):
+            return [row.card_code async for row in client.business_partners.stream(page_size=60)]
+
+        assert [f"C{n:05}" for n in range(1, 251)] == self.run(config, work)
+
+    def test_default_pages(self, running, config):
+        """Without a size the server's page of 20 is followed to the end."""
+
+        async def work(client):
+            return [row.card_code async for row in client.business_partners.stream()]
+
+        assert 250 == len(self.run(config, work))
+        assert 13 <= paths(running).count("GET BusinessPartners") <= 14
+
+    def test_side_by_side(self, running, config):
+        """Sixteen requests at once over one session."""
+
+        async def work(client):
+            return await asyncio.gather(*(client.business_partners.get(f"C{n:05}") for n in range(1, 17)))
+
+        assert 16 == len(self.run(config, work))
+        assert 1 == running.emulator.sessions.logins
+
+    def test_expired(self, running, config):
+        """Several at once find the session gone; it signs in again and all of them are answered."""
+
+        async def work(client):
+            await client.business_partners.get("C00001")
+            running.emulator.sessions.expire()
+            return await asyncio.gather(*(client.business_partners.get(f"C{n:05}") for n in range(1, 9)))
+
+        assert 8 == len(self.run(config, work))
+        assert running.emulator.sessions.logins >= 2
+
+    def test_stale_etag(self, running, config):
+        """Changed since it was read: its concurrency error."""
+
+        async def work(client):
+            await client.business_partners.get("C00001")
+            running.emulator.books["BusinessPartners"]["C00001"]["DataVersion"] += 1
+            with pytest.raises(SAPConcurrencyError):
+                await client.business_partners.update("C00001", en.BusinessPartner(city="Cali"))
+
+        self.run(config, work)
+
+    def test_batch(self, running, config):
+        """A read and a change set; the second time its key is taken and all of it is rolled back."""
+
+        async def work(client):
+            outcomes = []
+            for _ in range(2):
+                async with client.batch() as batch:
+                    await batch.business_partners.get("C00001")
+                    async with batch.changeset() as changes:
+                        await changes.invoices.create(en.Document(**TestDocuments.INVOICE))
+                        await changes.business_partners.create(en.BusinessPartner(card_code="B1", card_name="b"))
+                    outcomes.append([result.outcome.value for result in await batch.execute()])
+            return outcomes
+
+        assert [["applied"] * 3, ["applied", "rolled_back", "rolled_back"]] == self.run(config, work)
+        assert 1 == len(running.emulator.books["Invoices"])

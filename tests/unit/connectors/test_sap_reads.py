@@ -8,7 +8,7 @@ import pytest
 
 from periferia_link.connectors.base import Row
 from periferia_link.connectors.sap_business_one import SAP_FIELDS, SapBusinessOne
-from periferia_link.connectors.sap_business_one._reads import chunked
+from periferia_link.connectors.sap_business_one.reading._pages import chunked
 from periferia_link.domain import Money, nit_check_digit
 from periferia_link.errors import (
     AuthenticationError,
@@ -162,6 +162,11 @@ class TestGetAndFind:
         assert ["P1", "P2"] == [row.key for row in sap.get("Project", ["P2", "no", "P1"])]
         assert ["1"] == [row.key for row in sap.get("Employee", ["1", "x", "²", ""])]
         assert [] == sap.get("Employee", ["x"])
+
+    @pytest.mark.usefixtures("clients")
+    def test_suppliers_are_no_clients(self, sap):
+        """Whoever is listed is what can be asked for by key."""
+        assert ["C001"] == [row.key for row in sap.get("Client", ["C001", "V001"])]
 
     @pytest.mark.usefixtures("clients")
     def test_many_in_few_requests(self, sap, emulator):

@@ -129,6 +129,15 @@ class TestOutside:
         """Health checks need no session."""
         assert b"pong" == Caller(emulator, clock)("GET", path).body
 
+    def test_node_that_is_down(self, emulator, clock):
+        """Its health check says 503, those of the others go on."""
+        emulator.nodes_down.add("2")
+        call = Caller(emulator, clock)
+
+        assert [200, 503, 200] == [
+            call("GET", f"/ping/{node}").status for node in ("node/1", "node/2", "load-balancer")
+        ]
+
     @pytest.mark.parametrize("path", ["/ping/other", "/", "/b1s/v3/Projects", "/b1s/v2"])
     def test_elsewhere(self, call, path):
         """Anything else is Apache's HTML."""

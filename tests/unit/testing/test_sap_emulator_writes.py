@@ -305,7 +305,7 @@ class TestApproval:
 
         assert (400, "-2028") == code_of(answer)
         assert {} == emulator.books["JournalEntries"]
-        assert [(1, "30", 100.0)] == [
+        assert [(1, "oJournalEntries", 100.0)] == [
             (row["DocEntry"], row["DocObjectCode"], row["JournalEntryLines"][0]["Debit"]) for row in drafts
         ]
 

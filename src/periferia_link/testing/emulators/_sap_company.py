@@ -9,6 +9,7 @@ from typing import Any
 from periferia_link.testing.emulators._books import Record
 from periferia_link.testing.emulators._sap_refusals import Refusal
 from periferia_link.testing.emulators._sap_tables import TABLES, Lines, Table, user_table
+from periferia_link.testing.emulators._sap_uniques import Uniques
 from periferia_link.testing.emulators._sap_wire import etag, read_amount, read_date
 
 __all__ = ["Company"]
@@ -16,7 +17,10 @@ __all__ = ["Company"]
 _SERVER_ZONE = timezone(timedelta(hours=-5))
 """Change dates are days of the server's wall clock, here in Bogotá."""
 
-_READ_ONLY = frozenset({"DataVersion", "CreateDate", "CreateTime", "UpdateDate", "UpdateTime"})
+_READ_ONLY = frozenset(
+    {"DataVersion", "CreateDate", "CreateTime", "UpdateDate", "UpdateTime", "CreationDate", "CreationTime", "DocTime"}
+    | {"UpdatedTime", "DocNum", "DocObjectCode"}
+)
 
 
 class Company:
@@ -37,17 +41,25 @@ class Company:
         self.books = books
         self.wrote = wrote
         self._on_rollback = on_rollback
-        self._names: dict[str, set[str]] = {}  # index of the unique names of user tables, made when it is needed
+        self.uniques = Uniques(books, on_rollback)
+        self.happened: list[tuple[Table, str, str]] = []  # by the request under way, for subscribers
+        self.revision = 0  # grows with every change of the books
         self.user_fields: dict[str, frozenset[str]] = {}
         self.user_tables: dict[str, Table] = {}
+        self._removed: dict[str, int] = {}  # the highest number that was given and removed: it is not given again
+        self._widths: dict[tuple[str, str], int] = {}
 
     def restart(self) -> None:
         """Read the metadata again, as a restart of the Service Layer does."""
         fields: dict[str, set[str]] = {}
+        self._widths.clear()
         for row in self.books["UserFieldsMD"].values():
             fields.setdefault(row["TableName"], set()).add("U_" + row["Name"])
+            if row["Type"] == "db_Alpha":
+                self._widths[row["TableName"], "U_" + row["Name"]] = int(row["Size"] or 50)
         self.user_fields = {table: frozenset(names) for table, names in fields.items()}
-        self._names.clear()
+        self.uniques.forget()
+        self.revision += 1
         self.user_tables = {f"U_{name}": user_table(f"U_{name}") for name in self.books["UserTablesMD"]}
 
     def table(self, name: str) -> Table:
@@ -64,12 +76,18 @@ class Company:
 
     def fields(self, table: Table) -> frozenset[str]:
         """Return every property of a record: SAP's own and the user fields."""
-        return frozenset(table.defaults) | self.user_fields.get(table.database, frozenset())
+        return frozenset(table.defaults).union(*self._added(table))
+
+    def _added(self, table: Table) -> list[frozenset[str]]:
+        """Return the user fields of a record: those of its own table and of the tables that share theirs."""
+        return [self.user_fields.get(name, frozenset()) for name in (table.database, *table.shares)]
 
     def complete(self, table: Table, record: Mapping[str, Any]) -> Record:
         """Return the record with every property that it does not give, as a GET shows it."""
-        extra = dict.fromkeys(self.user_fields.get(table.database, ()))
-        whole: Record = {**table.defaults, **extra, **record}
+        whole: Record = dict(table.defaults)
+        for names in self._added(table):
+            whole.update(dict.fromkeys(names))
+        whole.update(record)
         for name, lines in table.lines.items():
             whole[name] = [{**lines.defaults, **line} for line in whole[name]]
         return whole
@@ -89,9 +107,11 @@ class Company:
             RefusedError: A property is unknown or too long, the key is missing or taken.
         """
         record = self.checked(table, body)
+        self._must_give(table, record)
+        self.must_refer(table, record)
         self.number(table, record)
         key = self._key(table, record)
-        if self.find(table, key) is not None or self._name_is_taken(table, record):
+        if self.find(table, key) is not None or self.uniques.clash(table, record, key):
             raise table.taken.error(key=key)
         if "DataVersion" in table.defaults:
             record["DataVersion"] = 1
@@ -100,14 +120,11 @@ class Company:
     def store(self, table: Table, record: Mapping[str, Any], now: datetime) -> Record:
         """File a record that is already checked and numbered."""
         whole = self.complete(table, record)
-        if table.is_stamped:
-            self._stamp(whole, now, "Create")
-            self._stamp(whole, now, "Update")
-        self.books[table.name][table.key_of(whole)] = whole
-        self.wrote(1)
-        if table.name in self._names:
-            self._names[table.name].add(whole["Name"])
-            self._on_rollback(lambda: self._names.pop(table.name, None))
+        self._stamp(table, whole, now, is_new=True)
+        key = table.key_of(whole)
+        self.books[table.name][key] = whole
+        self._edited(table, key, "Created")
+        self.uniques.added(table, whole, key)
         return whole
 
     def change(
@@ -122,34 +139,56 @@ class Company:
             RefusedError: A property is unknown or has an impossible value.
         """
         keys = {table.key} if "," not in table.key else set(table.key.split(","))
-        for name, value in self.checked(table, body).items():
+        changes = self.checked(table, body)
+        self.must_refer(table, changes)
+        if self.uniques.clash(table, {**record, **changes}, table.key_of(record)):
+            raise Refusal.EXISTS.error()
+        for name, value in changes.items():
             if name in keys or name in _READ_ONLY:
                 continue
             lines = table.lines.get(name)
             record[name] = value if lines is None or replaces else _merged(record.get(name) or [], value, lines)
         if "DataVersion" in table.defaults:
             record["DataVersion"] = int(record["DataVersion"]) + 1
-        if table.is_stamped:
-            self._stamp(record, now, "Update")
-        self._names.pop(table.name, None)
-        self.wrote(1)
+        self._stamp(table, record, now)
+        self.uniques.forget(table.name)
+        self._on_rollback(lambda: self.uniques.forget(table.name))
+        self._edited(table, table.key_of(record), "Updated")
 
     def remove(self, table: Table, key: str) -> None:
         """Take a record out of the books."""
         del self.books[table.name][key]
-        self._names.pop(table.name, None)
+        if table.has_numeric_key:
+            self._removed[table.name] = max(int(key), self._removed.get(table.name, 0))
+        self.uniques.forget(table.name)
+        self._on_rollback(lambda: self.uniques.forget(table.name))
+        self._edited(table, key, "Deleted")
+
+    def _edited(self, table: Table, key: str, change: str) -> None:
         self.wrote(1)
+        if self.books["EventSubscription"]:
+            event = (table, key, change)
+            self.happened.append(event)
+            self._on_rollback(lambda: self.happened.remove(event))
+        self.touched()
+        self._on_rollback(self.touched)
+
+    def touched(self) -> None:
+        """Note that the books are no longer what they were: what was sorted is sorted anew."""
+        self.revision += 1
 
     def number(self, table: Table, record: Record) -> None:
         """Give the next number to a record whose object numbers itself."""
-        if table.key == "TableName,FieldID":
-            used = [row["FieldID"] for row in self._rows(table) if row["TableName"] == record.get("TableName")]
-            record.setdefault("FieldID", max(used, default=-1) + 1)
+        if "," in table.key:
+            name = table.key.split(",")[1]
+            used = [row[name] for row in self._rows(table) if row["TableName"] == record.get("TableName")]
+            record.setdefault(name, max(used, default=-1) + 1)
         elif table.has_numeric_key and table.key != "DimensionCode":
             rows = self.books[table.name]
-            number = int(next(reversed(rows), "0")) + 1
-            taken = str(number) in rows
-            record.setdefault(table.key, max(map(int, rows)) + 1 if taken else number)
+            number = max(int(next(reversed(rows), "0")), self._removed.get(table.name, 0)) + 1
+            if str(number) in rows:
+                number = max(map(int, rows)) + 1
+            record.setdefault(table.key, number)
 
     def etag_of(self, table: Table, record: Mapping[str, Any]) -> str | None:
         """Return the etag of a record whose object has one."""
@@ -184,8 +223,7 @@ class Company:
             raise Refusal.PROPERTY.error(name=unknown, entity=lines.entity)
         return {name: self._value(table, lines.entity, name, value) for name, value in line.items()}
 
-    @staticmethod
-    def _value(table: Table, entity: str, name: str, value: Any) -> Any:
+    def _value(self, table: Table, entity: str, name: str, value: Any) -> Any:
         if value is None:
             return None
         if name in table.dates:
@@ -197,7 +235,7 @@ class Company:
             if value not in members and value not in members.values():
                 raise Refusal.VALUE.error(value=value, name=name)
             return members.get(value, value)
-        longest = table.lengths.get(name)
+        longest = table.lengths.get(name) or self._width(table, name)
         if longest is not None and len(str(value)) > longest:
             raise Refusal.TOO_LONG.error(name=name, entity=entity)
         return value
@@ -208,22 +246,41 @@ class Company:
             raise Refusal.NO_CODE.error(where=f"{table.database}.{missing[0]}")
         return table.key_of(record)
 
-    def _name_is_taken(self, table: Table, record: Record) -> bool:
-        # user tables without object have a unique index on Name as well (from memory)
-        if table.name not in self.user_tables:
-            return False
-        if table.name not in self._names:
-            self._names[table.name] = {row["Name"] for row in self._rows(table)}
-        return record.get("Name") is not None and record["Name"] in self._names[table.name]
+    def _width(self, table: Table, name: str) -> int | None:
+        """Return how many characters a user field takes."""
+        if not name.startswith("U_"):
+            return None
+        widths = [self._widths.get((database, name)) for database in (table.database, *table.shares)]
+        return next((width for width in widths if width is not None), None)
+
+    @staticmethod
+    def _must_give(table: Table, record: Record) -> None:
+        missing = next((name for name in table.required if record.get(name) in (None, "")), None)
+        if missing is not None:
+            raise Refusal.NO_CODE.error(where=f"{table.database or table.name}.{missing}")
+
+    def must_refer(self, table: Table, record: Mapping[str, Any]) -> None:
+        """
+        Refuse a record that points at what is not there.
+
+        Raises:
+            RefusedError: -2028, no matching records.
+        """
+        for name, target in table.references.items():
+            code = record.get(name)
+            if code not in (None, "") and str(code) not in self.books[target]:
+                raise Refusal.REFERENCE.error()
 
     def _rows(self, table: Table) -> Iterator[Record]:
         yield from self.books[table.name].values()
 
     @staticmethod
-    def _stamp(record: Record, now: datetime, what: str) -> None:
+    def _stamp(table: Table, record: Record, now: datetime, *, is_new: bool = False) -> None:
         local = now.astimezone(_SERVER_ZONE)
-        record[f"{what}Date"] = local.date().isoformat()
-        record[f"{what}Time"] = local.strftime("%H:%M:%S")
+        values = (local.date().isoformat(), local.strftime("%H:%M:%S"))
+        for name, value in zip(table.stamps, (*(values if is_new else ("", "")), *values), strict=False):
+            if name and value:
+                record[name] = value
 
 
 def _merged(before: list[Record], changes: list[Record], lines: Lines) -> list[Record]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
@@ -12,18 +12,18 @@ from typing import Any, Literal
 from periferia_link.testing.emulators._books import Record
 from periferia_link.testing.emulators._odata import (
     Dialect,
-    apply_orderby,
     order_columns,
     parse_filter,
     select_columns,
 )
 from periferia_link.testing.emulators._sap_company import Company
+from periferia_link.testing.emulators._sap_orders import Orders
 from periferia_link.testing.emulators._sap_refusals import Refusal
 from periferia_link.testing.emulators._sap_tables import Table
 from periferia_link.testing.emulators._sap_wire import FROZEN_ETAG, Edition, next_link
 from periferia_link.typing import Response
 
-__all__ = ["PAGE", "Reads"]
+__all__ = ["PAGE", "Reads", "page_size"]
 
 PAGE = 20
 """Rows of a page unless the caller or the installation says otherwise."""
@@ -52,6 +52,10 @@ class Reads:
     drops_filter: bool = False
     links_full_pages: bool = True
     page_size: int = PAGE
+    orders: Orders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.orders = Orders(self.company)
 
     def one(self, edition: Edition, table: Table, key: str, options: Mapping[str, str]) -> Response:
         """
@@ -79,7 +83,7 @@ class Reads:
 
     def count(self, edition: Edition, table: Table, options: Mapping[str, str]) -> Response:
         """Answer ``/$count``: bare digits."""
-        number = str(len(self._matching(table, options))).encode()
+        number = str(sum(1 for _ in self._matching(table, options))).encode()
         return Response(200, (("Content-Type", "text/plain"), *edition.answer(200).headers), number)
 
     def page(self, edition: Edition, table: Table, options: Mapping[str, str], headers: Mapping[str, str]) -> Response:
@@ -92,34 +96,42 @@ class Reads:
         unknown = next((name for name in options if name.startswith("$") and name not in _OPTIONS), None)
         if unknown is not None or "$expand" in options:
             raise Refusal.QUERY.error(reason=f"{unknown or '$expand'} is not supported here")
-        rows = self._matching(table, options)
         select = self._select(table, options)
         skip, top = _whole(options, "$skip") or 0, _whole(options, "$top")
-        size, applied = self._size(headers)
-        shown = list(islice(rows, skip, skip + min(size, size if top is None else top)))
-        further = self._further(options, len(shown), size, len(rows))
+        size, applied = page_size(headers, self.page_size)
         wants_count = options.get("$count") == "true" or options.get("$inlinecount") == "allpages"
+        rows = self._matching(table, options)
+        found = list(rows) if wants_count else None
+        shown = list(
+            islice(rows if found is None else iter(found), skip, skip + min(size, size if top is None else top))
+        )
+        is_last = self._is_last(rows, found, skip + len(shown))
+        further = self._further(options, len(shown), size, is_last=is_last)
         body = edition.page(
             table,
             [self._row(edition, table, record, select) for record in shown],
-            count=len(rows) if wants_count else None,
+            count=None if found is None else len(found),
             link=next_link(self.link_form, table.name, further, edition) if further else None,
         )
         return edition.answer(200, body, headers=applied)
 
     # ------------------------------------------------------------------ pieces
 
-    def _matching(self, table: Table, options: Mapping[str, str]) -> list[Record]:
+    def _matching(self, table: Table, options: Mapping[str, str]) -> Iterator[Record]:
+        """Return the rows that a query finds, in its order, as they are asked for."""
         known = self.company.fields(table)
-        rows: Sequence[Record] = list(self.company.books[table.name].values())
-        if text := options.get("$filter"):
-            test = parse_filter(text, functions=_FUNCTIONS, dialect=_dialect(table))
-            _must_know(known, test.columns)
-            rows = [row for row in rows if test(row)]
-        if text := options.get("$orderby"):
-            _must_know(known, [name for name, _ in order_columns(text)])
-            rows = apply_orderby(rows, text, numbers=table.amounts)
-        return list(rows)
+        condition, order = options.get("$filter", ""), options.get("$orderby", "")
+        test = parse_filter(condition, functions=_FUNCTIONS, dialect=_dialect(table)) if condition else None
+        _must_know(known, test.columns if test else ())
+        _must_know(known, [name for name, _ in order_columns(order)] if order else ())
+        rows = self.orders.rows(table, order, condition)
+        return rows if test is None else filter(test, rows)
+
+    def _is_last(self, rows: Iterator[Record], found: Sequence[Record] | None, shown: int) -> bool:
+        """Whether nothing comes after the rows that are shown; a full last page does not look where it need not."""
+        if self.links_full_pages:
+            return False
+        return next(rows, None) is None if found is None else shown >= len(found)
 
     def _select(self, table: Table, options: Mapping[str, str]) -> list[str]:
         names = select_columns(options["$select"]) if options.get("$select") else []
@@ -141,28 +153,27 @@ class Reads:
         mark = edition.etag_field(FROZEN_ETAG) if table.has_etag else {}
         return head | mark | edition.record(table, self.company.complete(table, record), select=select)
 
-    def _size(self, headers: Mapping[str, str]) -> tuple[int, Headers]:
-        """Return the rows of a page and what to say about it; 0 asks for everything."""
-        everything = 1_000_000
-        preferred = _PAGE_SIZE.search(headers.get("prefer", ""))
-        if preferred:
-            size = int(preferred[1])
-            return size or everything, (("Preference-Applied", f"odata.maxpagesize={size}"),)
-        asked = headers.get("b1s-pagesize", "")
-        return (int(asked) or everything if asked.isdigit() else self.page_size), ()
-
-    def _further(self, options: Mapping[str, str], shown: int, size: int, total: int) -> dict[str, str]:
+    def _further(self, options: Mapping[str, str], shown: int, size: int, *, is_last: bool) -> dict[str, str]:
         """Return the options of the next page, if there is one: none where ``$top`` fits into this one."""
         top, skip = _whole(options, "$top"), _whole(options, "$skip") or 0
-        if shown < size or (top is not None and top <= size):
-            return {}
-        if skip + shown >= total and not self.links_full_pages:
+        if shown < size or is_last or (top is not None and top <= size):
             return {}
         dropped = {"$skip", *(("$filter", "$select") if self.drops_filter else ())}
         kept = {name: value for name, value in options.items() if name not in dropped}
         if top is not None:
             kept["$top"] = str(top - shown)
         return kept | {"$skip": str(skip + shown)}
+
+
+def page_size(headers: Mapping[str, str], default: int) -> tuple[int, Headers]:
+    """Return the rows of a page and the header that says so; 0 asks for everything."""
+    everything = 1_000_000
+    preferred = _PAGE_SIZE.search(headers.get("prefer", ""))
+    if preferred:
+        size = int(preferred[1])
+        return size or everything, (("Preference-Applied", f"odata.maxpagesize={size}"),)
+    asked = headers.get("b1s-pagesize", "")
+    return (int(asked) or everything if asked.isdigit() else default), ()
 
 
 def _dialect(table: Table) -> Dialect:
@@ -176,7 +187,7 @@ def _dialect(table: Table) -> Dialect:
     return Dialect(quoted_dates=True, as_stored=as_stored)
 
 
-def _must_know(known: Collection[str], names: Collection[str]) -> None:
+def _must_know(known: Collection[str], names: Iterable[str]) -> None:
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None:
         raise Refusal.QUERY.error(reason=f"Property '{unknown}' is invalid")

@@ -80,7 +80,12 @@ class Refusal(Enum):
         "Período contable bloqueado; indique otra fecha",
     )
     RATE = (400, -4006, "Update the exchange rate, '{key}'", "Actualice la tasa de cambio, '{key}'")  # from memory
+    NO_LINES = (400, -10, "Document must have at least one line", "El documento debe tener al menos una línea")
     CANCELLED = (400, -10, "The entry is already cancelled", "El asiento ya está anulado")  # from memory
+    SQL_SYNTAX = (400, 701, "Invalid SQL syntax", "Sintaxis SQL no válida")
+    SQL_TABLE = (400, 702, "Table '{key}' is not accessible", "La tabla '{key}' no está permitida")
+    SQL_COLUMN = (400, 703, "A column is not accessible", "Una columna no está permitida")
+    SQL_PARAMETER = (400, 704, "Invalid parameter", "Parámetro no válido")
     NUL = (400, 242, "Invalid character in the batch body", "Carácter no válido en el lote")
     BATCH = (400, -1000, "Incomplete Batch Request Body!", "Incomplete Batch Request Body!")
 

@@ -3,57 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
 from periferia_link.testing.emulators._books import Record
-from periferia_link.testing.emulators._json import parse_json
+from periferia_link.testing.emulators._sap_call import Call
 from periferia_link.testing.emulators._sap_company import Company
+from periferia_link.testing.emulators._sap_customizing import customized
+from periferia_link.testing.emulators._sap_documents import DOCUMENTS, Documents
+from periferia_link.testing.emulators._sap_events import Events
 from periferia_link.testing.emulators._sap_journal import Journal
+from periferia_link.testing.emulators._sap_methods import Methods
+from periferia_link.testing.emulators._sap_queries import Queries
 from periferia_link.testing.emulators._sap_reads import Reads
 from periferia_link.testing.emulators._sap_refusals import Refusal
+from periferia_link.testing.emulators._sap_sales import Sales
 from periferia_link.testing.emulators._sap_tables import Table
-from periferia_link.testing.emulators._sap_wire import Edition
 from periferia_link.typing import Response
 
 __all__ = ["Call", "Resources"]
 
 _RESOURCE = re.compile(r"(?P<set>\w+)(?:\((?P<key>.*)\))?(?:/(?P<tail>\$?\w+))?", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request on a resource. ``resource`` is decoded and relative to the root; header names are lower case."""
-
-    method: str
-    resource: str
-    edition: Edition
-    now: datetime
-    options: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = field(default=b"", repr=False)
-
-    def json(self) -> dict[str, Any]:
-        """
-        Return the object in the body; an empty body is an empty object.
-
-        Raises:
-            RefusedError: It is no JSON object.
-        """
-        try:
-            value = parse_json(self.body) if self.body.strip() else {}
-        except (ValueError, RecursionError):
-            raise Refusal.BODY.error() from None
-        if not isinstance(value, dict):
-            raise Refusal.BODY.error()
-        return value
-
-    @property
-    def wants_no_content(self) -> bool:
-        """Whether the caller does not want the new record back."""
-        return "return-no-content" in self.headers.get("prefer", "")
+_CUSTOM = frozenset({"UserTablesMD", "UserFieldsMD", "UserKeysMD"})
+_SALES = frozenset({"SalesOpportunities", "ServiceCalls"})
 
 
 class Resources:
@@ -63,20 +34,12 @@ class Resources:
         self.company = company
         self.journal = journal
         self.reads = reads
-        self.methods: dict[str, Callable[[Call], Response]] = {
-            "CompanyService_GetAdminInfo": self._admin_info,
-            "CompanyService_GetCompanyInfo": self._company_info,
-            "LicenseService_GetInstallationNumber": self._installation,
-            "ProfitCentersService_GetProfitCenterList": self._centres,
-            "SBOBobService_GetLocalCurrency": self._local_currency,
-        }
-        self.about: dict[str, Any] = {
-            "CompanyName": "Periferia IT Group S.A.S.",
-            "Country": "CO",
-            "FederalTaxID": "900123456-8",
-            "Version": "1000280",
-            "InstallationNumber": "0020999001",
-        }
+        self.documents = Documents(journal)
+        journal.on_draft = self.documents.request_approval
+        self.sales = Sales(company, {1: 10, 2: 25, 3: 50, 4: 75, 5: 90})
+        self.queries = Queries(company)
+        self.events = Events(company)
+        self.methods = Methods(journal, self.documents, reads)
 
     def answer(self, call: Call) -> Response:
         """
@@ -86,13 +49,17 @@ class Resources:
             RefusedError: The Service Layer refuses.
             ODataRefused: The query options are not understood.
         """
-        method = self.methods.get(call.resource)
+        method = self.methods.by_name.get(call.resource)
         if method is not None:
+            if call.method != "POST":
+                raise Refusal.NOT_SUPPORTED.error()
             return method(call)
         found = _RESOURCE.fullmatch(call.resource)
         if found is None:
             raise Refusal.ENTITY_SET.error()
         table = self.company.table(found["set"])
+        if not table.verbs:
+            raise Refusal.ENTITY_SET.error()
         verb = call.headers.get("x-http-method-override", call.method) if call.method == "POST" else call.method
         if found["key"] is None:
             return self._on_set(replace(call, method=verb), table, found["tail"])
@@ -110,11 +77,25 @@ class Resources:
             return self.reads.page(call.edition, table, call.options, call.headers)
         if call.method != "POST" or tail is not None or "POST" not in table.verbs:
             raise Refusal.NOT_SUPPORTED.error()
+        return self._created(call, table, self._create(call, table))
+
+    def _create(self, call: Call, table: Table) -> Record:
+        body = call.json()
         if table.name == "JournalEntries":
-            record = self.journal.post(call.json(), call.now)
-        else:
-            record = self.company.create(table, call.json(), call.now)
-        return self._created(call, table, record)
+            return self.journal.post(body, call.now)
+        if table.name == "Drafts":
+            return self.documents.draft(body, call.now)
+        if table.name in DOCUMENTS:
+            return self.documents.create(table, body, call.now)
+        if table.name in _SALES:
+            return self.sales.create(table, body, call.now)
+        if table.name in _CUSTOM:
+            return customized(self.company, table, body, call.now)
+        if table.name == "SQLQueries":
+            return self.queries.create(table, body, call.now)
+        if table.name == "EventSubscription":
+            return self.events.subscribe(body, call.now)
+        return self.company.create(table, body, call.now)
 
     def _created(self, call: Call, table: Table, record: Record) -> Response:
         location = f"{call.edition.root}{table.name}{table.literal(table.key_of(record))}"
@@ -141,12 +122,24 @@ class Resources:
             kept = {name: record[name] for name in table.key.split(",")}
             record.update(self.company.complete(table, kept))
             self.company.change(table, record, call.json(), call.now, replaces=True)
-        elif table.name == "JournalEntries":
-            self.journal.change(record, call.json(), call.now)
         else:
-            replaces = call.headers.get("b1s-replacecollectionsonpatch", "").lower() == "true"
-            self.company.change(table, record, call.json(), call.now, replaces=replaces)
+            self._change(call, table, record)
         return call.edition.answer(204)
+
+    def _change(self, call: Call, table: Table, record: Record) -> None:
+        body, replaces = call.json(), call.headers.get("b1s-replacecollectionsonpatch", "").lower() == "true"
+        if table.name == "JournalEntries":
+            self.journal.change(record, body, call.now)
+        elif table.name in DOCUMENTS or table.name == "Drafts":
+            self.documents.change(table, record, body, call.now, replaces=replaces)
+        elif table.name in _SALES:
+            self.sales.change(table, record, body, call.now, replaces=replaces)
+        elif table.name == "SQLQueries":
+            self.queries.change(table, record, body, call.now)
+        elif table.name == "EventSubscription":
+            self.events.change(record, body, call.now)
+        else:
+            self.company.change(table, record, body, call.now, replaces=replaces)
 
     def _must_match(self, call: Call, table: Table, record: Record) -> None:
         wanted = call.headers.get("if-match")
@@ -154,6 +147,8 @@ class Resources:
             raise Refusal.MODIFIED.error()
 
     def _act(self, call: Call, table: Table, key: str, action: str) -> Response:
+        if table.name == "SQLQueries" and action == "List" and call.method in ("GET", "POST"):
+            return self.queries.page(call, key)
         if call.method != "POST" or action not in table.actions:
             raise Refusal.NOT_SUPPORTED.error()
         record = self.company.find(table, key)
@@ -162,35 +157,13 @@ class Resources:
         self._must_match(call, table, record)
         if table.name == "JournalEntries":
             self.journal.cancel(key, call.now)
+        elif table.name == "Invoices" and action == "Cancel":
+            self.documents.cancel(key, call.now)
+        elif table.name in _SALES:
+            self.sales.change(table, record, table.actions[action], call.now, replaces=False)
         else:
-            done = {"EmployeesInfo": {"Active": "tNO"}, "Orders": {"Cancelled": "tYES"}}[table.name]
-            self.company.change(table, record, done, call.now)
+            self.company.change(table, record, table.actions[action], call.now)
         return call.edition.answer(204)
-
-    # ------------------------------------------------------------------ service methods
-
-    def _admin_info(self, call: Call) -> Response:
-        about = {name: self.about[name] for name in ("CompanyName", "Country", "FederalTaxID")}
-        books = {"LocalCurrency": self.journal.currency, "SystemCurrency": self.journal.currency}
-        body = about | books | {"TotalsAccuracy": self.journal.decimals, "RateAccuracy": 4}
-        return call.edition.answer(200, call.edition.context("SAPB1.AdminInfo") | body)
-
-    def _company_info(self, call: Call) -> Response:
-        body = {name: self.about[name] for name in ("CompanyName", "Version")} | {"Localization": "lColombia"}
-        return call.edition.answer(200, call.edition.context("SAPB1.CompanyInfo") | body)
-
-    def _installation(self, call: Call) -> Response:
-        value = {"value": self.about["InstallationNumber"]}
-        return call.edition.answer(200, call.edition.context("Edm.String") | value)
-
-    def _local_currency(self, call: Call) -> Response:
-        return call.edition.answer(200, call.edition.context("Edm.String") | {"value": self.journal.currency})
-
-    def _centres(self, call: Call) -> Response:
-        rows = self.company.books["ProfitCenters"].values()
-        value = [{name: row[name] for name in ("CenterCode", "CenterName")} for row in rows]
-        context = call.edition.context("Collection(SAPB1.ProfitCenterParams)")
-        return call.edition.answer(200, context | {"value": value})
 
 
 def _key(table: Table, text: str) -> str:

@@ -105,6 +105,8 @@ class Edition:
             return [{key: self._value(table, key, item) for key, item in line.items()} for line in value]
         if value is None:
             return None
+        if name == "DocObjectCode" and not self.is_v2:
+            return next((number for number, member in table.enums[name].items() if member == value), value)
         if name in table.dates:
             return f"{value}T00:00:00Z" if self.is_v2 else value
         if name in table.amounts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -23,30 +24,35 @@ from periferia_link.typing import Clock, Request, Response
 
 __all__ = ["SapEmulator"]
 
-_ACCOUNT = {"username": "manager", "password": "Andes-2026!", "company_db": "PERIFERIA"}
+_ACCOUNT = {"username": "manager", "password": "Andes-2026!"}
 _LONG_AGO = "2025-01-02"
 _MOST_BYTES = 50 * 1024 * 1024
 
 
 class SapEmulator(Emulator):
     """
-    One company, ``PERIFERIA``, on SQL Server (no ``$apply``), behind ``/b1s/v1`` and ``/b1s/v2``.
+    One company, ``PERIFERIA`` unless it is named, on SQL Server (no ``$apply``), behind ``/b1s/v1`` and ``/b1s/v2``.
 
     A new one holds a few accounts of the Colombian chart (510506 payroll, 510595 its distribution, 613595 and 720506
-    labour of services), five dimensions, the general cost centre and the markers of periferia_link.
+    labour of services, 130505 clients, 413595 revenue, 240805 tax), five dimensions, the general cost centre, three
+    currencies and the markers of periferia_link.
 
     ``approval_required`` makes drafts of postings. What else an installation can differ in is set on its parts:
-    ``journal`` (``locked_periods``, ``rates``, ``decimals``), ``reads`` (``link_form``, ``drops_filter``,
-    ``page_size``), ``batches`` (``status_v2``), ``sessions`` (``minutes``, ``expire()``). :meth:`drop_user_table` and
-    :meth:`drop_user_field` make a bare company.
+    ``journal`` (``locked_periods``, ``rates``, ``decimals``, ``currency``, ``system_currency``), ``documents``
+    (``needs_approval``, ``taxes``), ``events`` (``secret``, ``sent``), ``queries`` (``allowed``), ``reads``
+    (``link_form``, ``drops_filter``, ``page_size``), ``batches`` (``status_v2``), ``sessions`` (``minutes``,
+    ``expire()``), ``nodes_down`` (for ``/ping/node/N``). :meth:`drop_user_table` and :meth:`drop_user_field` make a
+    bare company; what is created over the wire is seen after :meth:`restart`.
     """
 
     name: ClassVar[str] = "sap"
     idle_seconds: ClassVar[float] = 5.0
     max_requests: ClassVar[int | None] = 100
 
-    def __init__(self, *, seed: int = 1) -> None:
+    def __init__(self, *, seed: int = 1, company_db: str = "PERIFERIA") -> None:
         super().__init__(seed=seed)
+        self.company_db = company_db
+        self.nodes_down: set[str] = set()
         self._clock: Clock = SystemClock()  # of the last request, from then on
         self._build()
         self.populate()
@@ -56,7 +62,9 @@ class SapEmulator(Emulator):
         self.journal = Journal(self.company)
         self.reads = Reads(self.company)
         self.resources = Resources(self.company, self.journal, self.reads)
-        self.sessions = Sessions(_ACCOUNT, seed=self.seed)
+        self.documents, self.queries = self.resources.documents, self.resources.queries
+        self.events = self.resources.events
+        self.sessions = Sessions(self.credentials(), seed=self.seed)
         self.batches = Batches(
             answer=self._inner,
             transaction=self.transaction,
@@ -73,12 +81,13 @@ class SapEmulator(Emulator):
     def reset(self) -> None:
         """Go back to a new company: no sessions, no switches."""
         with self.lock:
+            self.nodes_down.clear()
             self._build()
             super().reset()
 
     def credentials(self) -> dict[str, Any]:
         """Return user, password and company."""
-        return dict(_ACCOUNT)
+        return _ACCOUNT | {"company_db": self.company_db}
 
     # ------------------------------------------------------------------ what tests set up
 
@@ -95,9 +104,14 @@ class SapEmulator(Emulator):
         """
         with self.lock:
             for name, records in tables.items():
+                if name == "ORTT":  # rates of exchange have a table and no entity set
+                    for rate in records:
+                        self.journal.set_rate(rate["Currency"], rate["RateDate"], Decimal(str(rate["Rate"])))
+                    continue
                 table = self._table(name)
                 for given in records:
                     self._file(table, given)
+                self.company.touched()
                 self.company.restart()
 
     def _file(self, table: Table, given: Record) -> None:
@@ -107,12 +121,24 @@ class SapEmulator(Emulator):
             msg = f"{table.name}: {error}"
             raise ValueError(msg) from None
         self.company.number(table, checked)
-        if table.is_stamped:
-            checked = {"CreateDate": _LONG_AGO, "CreateTime": "08:00:00"} | checked
-            checked = {"UpdateDate": checked["CreateDate"], "UpdateTime": checked["CreateTime"]} | checked
+        created, at, updated, updated_at = table.stamps or ("", "", "", "")
+        checked = {created or updated: _LONG_AGO, at or updated_at: "08:00:00"} | checked
+        checked = {updated: checked[created or updated], updated_at: checked[at or updated_at]} | checked
+        checked.pop("", None)
         key = table.key_of(checked)
         before = self.books[table.name].get(key)
         self.books[table.name][key] = self.company.complete(table, {**(before or {}), **checked})
+
+    def restart(self) -> None:
+        """Start the Service Layer again: it forgets its sessions and sees the new user tables and fields."""
+        with self.lock:
+            self.company.restart()
+            self.sessions.expire()
+
+    def set_rate(self, currency: str, day: str, rate: Decimal | str) -> None:
+        """Enter the rate of exchange of a day, as the accountant does: units of the books' currency for one."""
+        with self.lock:
+            self.journal.set_rate(currency, day, Decimal(rate))
 
     def add_user_table(self, name: str, fields: Sequence[str] = ()) -> None:
         """Add a user table without object (``PL_RATES`` is ``U_PL_RATES``) with user fields, and restart."""
@@ -146,14 +172,26 @@ class SapEmulator(Emulator):
         self.journal.approval_required = required
 
     def approve_draft(self, number: int, clock: Clock | None = None) -> str:
-        """Turn a draft into a journal entry and return its number, as the approver does; the time is that of SAP."""
+        """
+        Turn a draft into a journal entry or an invoice and return its number, as the approver does.
+
+        The draft of an invoice stays, closed, with ``dasGeneratedbyAuthorizer``. The time is that of SAP.
+        """
+        now = (clock or self._clock).now()
         with self.lock:
-            return str(self.journal.approve(str(number), (clock or self._clock).now())["JdtNum"])
+            if self.books["Drafts"][str(number)]["DocObjectCode"] == "oJournalEntries":
+                return str(self.journal.approve(str(number), now)["JdtNum"])
+            return str(self.documents.generate(str(number), now)["DocEntry"])
+
+    def allow_draft(self, number: int, clock: Clock | None = None) -> None:
+        """Approve a draft without making anything of it: whoever asked adds it (``SaveDraftToDocument``)."""
+        with self.lock:
+            self.documents.decide(str(number), "dasApproved", (clock or self._clock).now())
 
     def reject_draft(self, number: int, clock: Clock | None = None) -> None:
-        """Refuse a draft, as the approver does; the time is that of SAP."""
+        """Refuse a draft, as the approver does; it stays in the list. The time is that of SAP."""
         with self.lock:
-            self.journal.reject(str(number), (clock or self._clock).now())
+            self.documents.decide(str(number), "dasRejected", (clock or self._clock).now())
 
     def _table(self, name: str) -> Table:
         return TABLES.get(name) or user_table(name)
@@ -185,7 +223,7 @@ class SapEmulator(Emulator):
         address = urlsplit(request.url)
         path = unquote(address.path)
         if path.startswith("/ping"):
-            return _pong(path)
+            return self._pong(path)
         version = _version(path)
         if version is None:
             return apache_error(404)
@@ -207,7 +245,17 @@ class SapEmulator(Emulator):
         else:
             answer = self._inner(request)
         self.journal.file_drafts(clock.now())
+        self.events.tell(self.company.happened, clock.now())
+        self.company.happened.clear()
         return answer
+
+    def _pong(self, path: str) -> Response:
+        """Answer the health checks, which need no session: 503 for a node that is down."""
+        node = path.removeprefix("/ping/node/")
+        if node in self.nodes_down:
+            return apache_error(503)
+        known = path.rstrip("/") in ("/ping", "/ping/load-balancer") or node != path
+        return Response(200, (("Content-Type", "text/plain"),), b"pong") if known else apache_error(404)
 
     def _inner(self, request: Request) -> Response:
         """Answer one request of an open session, alone or inside a batch."""
@@ -240,9 +288,3 @@ def _version(path: str) -> Literal["v1", "v2"] | None:
     if len(pieces) < 4 or pieces[1] != "b1s":
         return None
     return "v1" if pieces[2] == "v1" else "v2" if pieces[2] == "v2" else None
-
-
-def _pong(path: str) -> Response:
-    """Answer the health checks, which need no session."""
-    known = path.rstrip("/") in ("/ping", "/ping/load-balancer") or path.startswith("/ping/node/")
-    return Response(200, (("Content-Type", "text/plain"),), b"pong") if known else apache_error(404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from datetime import date, datetime, time, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from periferia_link.connectors.sap_business_one._fields import LIMITS
+from periferia_link.connectors.sap_business_one.kinds._fields import LIMITS
 from periferia_link.errors import RecordInvalidError
 
 __all__ = [
@@ -34,13 +35,24 @@ def day(value: Any) -> date | None:
     return date.fromisoformat(str(value)[:10]) if value else None
 
 
-def instant(row: Mapping[str, Any], zone: tzinfo) -> datetime | None:
-    """Return the moment of the last change; SAP keeps the day and the time of its server's wall clock apart."""
-    changed = day(row.get("UpdateDate") or row.get("CreateDate"))
+def instant(row: Mapping[str, Any], zone: tzinfo, on: str = "UpdateDate", at: str = "UpdateTime") -> datetime | None:
+    """
+    Return a moment of a row; SAP keeps the day and the time of its server's wall clock apart.
+
+    Args:
+        row: As it came.
+
+        zone: Where that clock hangs.
+
+        on: Column of the day; without a day of change that of the creation counts.
+
+        at: Column of the time.
+    """
+    changed = day(row.get(on) or (row.get("CreateDate") if on == "UpdateDate" else None))
     if changed is None:
         return None
     try:
-        clock = time.fromisoformat(str(row.get("UpdateTime") or "00:00:00"))
+        clock = time.fromisoformat(str(row.get(at) or "00:00:00"))
     except ValueError:
         clock = time()
     return datetime.combine(changed, clock, zone).astimezone(timezone.utc)
@@ -68,12 +80,17 @@ def currency(value: Any) -> str | None:
 
 def etag(data_version: Any) -> str | None:
     """
-    Return the etag of a business partner from its DataVersion: W/"SHA1(digits)", upper case.
+    Return the etag of a record from its DataVersion: W/"SHA1(digits)", upper case.
 
     Calculated, because the annotation of a ``$select`` read is frozen at version 1 and gives a false 412.
     """
     if not isinstance(data_version, int):
         return None
+    return _etag(data_version)
+
+
+@functools.lru_cache(maxsize=4096)
+def _etag(data_version: int) -> str:
     return 'W/"' + hashlib.sha1(str(data_version).encode()).hexdigest().upper() + '"'  # noqa: S324 - SAP's rule
 
 

@@ -5,56 +5,32 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from periferia_link.connectors._field_map import FieldMap
 from periferia_link.connectors.base import Applied, NotApplied, Outcome, Unknown, Write
-from periferia_link.connectors.sap_business_one._fields import KEY_FIELD, MARKER_TABLE, TRAITS
-from periferia_link.connectors.sap_business_one._master_data import client_to_wire, project_to_wire
-from periferia_link.connectors.sap_business_one._postings import cost_entry_to_wire
-from periferia_link.connectors.sap_business_one._references import References
-from periferia_link.connectors.sap_business_one._refusals import RefusedWrite, refusal_of
-from periferia_link.domain import Client, CostEntry, Entity, Project, Ref
+from periferia_link.connectors.sap_business_one._refusals import refusal_of
+from periferia_link.connectors.sap_business_one.writing._outcomes import RefusedWrite
+from periferia_link.connectors.sap_business_one.writing._plans import Plan, Planner
+from periferia_link.domain import Ref
 from periferia_link.errors import (
     AuthenticationError,
-    ConfigurationError,
     ConnectorError,
     ContractBrokenError,
     OutcomeUnknownError,
-    RecordInvalidError,
     UnavailableError,
 )
 from periferia_link.transport._answers import pause_of
-from periferia_link.transport._json import dumps, loads
-from periferia_link.transport._odata import BatchPart, PartAnswer, decode_batch, encode_batch, key
+from periferia_link.transport._json import loads
+from periferia_link.transport._odata import BatchPart, PartAnswer, decode_batch, encode_batch
 from periferia_link.transport._transport import Transport
 from periferia_link.typing import Clock, Response
 
-__all__ = ["Books", "Writes"]
+__all__ = ["Writes"]
 
 _KEY_IN_LOCATION = re.compile(r"\((?:'(?P<text>(?:[^']|'')*)'|(?P<number>\d+))\)$")
 # Nothing was looked at yet: the answer is about the request as a whole.
 _REFUSED_AT_THE_DOOR = frozenset({401, 403, 413, 429})
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """How the company keeps its books: currency, decimals, and what makes a posting unique."""
-
-    currency: str
-    decimals: int
-    marker: Literal["table", "field"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """One write as the parts of a change set; the last part is the record itself."""
-
-    write: Write
-    parts: tuple[BatchPart, ...]
-    period: str | None = None
 
 
 class Writes:
@@ -65,23 +41,12 @@ class Writes:
     the other and stops at the first that fails, so those behind it were not executed.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        references: References,
-        *,
-        name: str,
-        fields: FieldMap,
-        books: Books,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, transport: Transport, planner: Planner, *, name: str, fields: FieldMap, clock: Clock) -> None:
         self._transport = transport
-        self._references = references
+        self._planner = planner
         self._name = name
         self._fields = fields
-        self._books = books
         self._clock = clock
-        self._root = urlsplit(transport.url("x")).path[:-1]
         self._lock = threading.Lock()
         self._refused_sessions = 0
 
@@ -92,20 +57,15 @@ class Writes:
         Raises:
             ConfigurationError: An action that there is not, or an entity of another kind.
         """
-        for write in writes:
-            if write.mode in ("create", "update") and (write.entity is None or write.entity.kind() != kind):
-                msg = f"{self._name}: a {write.mode} of {kind} brings no {kind}"
-                raise ConfigurationError(msg)
         began = self._clock.monotonic()
         try:
-            self._references.refresh(write.entity for write in writes if isinstance(write.entity, CostEntry))
+            planned = self._planner.plans(kind, writes)
             self._must_be_in_time(began)
         except ConnectorError as exc:
             return [NotApplied(exc) for _ in writes]
-        planned: list[_Plan | Outcome] = [self._plan(kind, write) for write in writes]
-        plans = [each for each in planned if isinstance(each, _Plan)]
+        plans = [each for each in planned if isinstance(each, Plan)]
         outcomes = iter(self._run(kind, plans)) if plans else iter(())
-        return [next(outcomes) if isinstance(each, _Plan) else each for each in planned]
+        return [next(outcomes) if isinstance(each, Plan) else each for each in planned]
 
     def _must_be_in_time(self, began: float) -> None:
         # the engine looks for lost writes a fixed time after the call: none may leave later than that
@@ -113,89 +73,9 @@ class Writes:
             msg = "looking up accounts, projects and rules took too long, nothing was sent"
             raise UnavailableError(msg, hint="it is sent again", system=self._name, operation="write")
 
-    # ------------------------------------------------------------------ what to send
-
-    def _plan(self, kind: str, write: Write) -> _Plan | Outcome:
-        try:
-            if write.mode == "create":
-                return self._creation(kind, write)
-            if write.mode == "update":
-                return self._change(kind, write)
-            return self._action(kind, write)
-        except RecordInvalidError as exc:
-            exc.system, exc.operation = self._name, f"{write.mode} {kind}"
-            return NotApplied(exc)
-
-    def _creation(self, kind: str, write: Write) -> _Plan:
-        entity, table = write.entity, self._fields[kind].table
-        if isinstance(entity, CostEntry):
-            return self._posting(write, entity, table)
-        body = self._body(entity, write.fields | {"code"}) | {KEY_FIELD: write.create_key}
-        if kind == "Client":
-            body["CardType"] = "cCustomer"
-        if not body.get(self._fields[kind].key):
-            msg = f"{kind} has no code, and SAP does not number it"
-            raise RecordInvalidError(msg, hint="let the flow set the code")
-        return _Plan(write, (self._post(table, body),))
-
-    def _body(self, entity: Entity | None, names: frozenset[str]) -> dict[str, Any]:
-        if isinstance(entity, Client):
-            return client_to_wire(entity, names, self._fields)
-        if isinstance(entity, Project):
-            return project_to_wire(entity, names, self._fields)
-        msg = f"{self._name} has no column for this kind of record"
-        raise ConfigurationError(msg)
-
-    def _posting(self, write: Write, entry: CostEntry, table: str) -> _Plan:
-        """Plan marker and entry: both or none, so that a second run of the same posting fails as a whole."""
-        self._references.check(entry)
-        body = cost_entry_to_wire(
-            entry,
-            self._references.dimensions,
-            self._fields,
-            house_currency=self._books.currency,
-            decimals=self._books.decimals,
-        )
-        plain = write.create_key.replace("-", "")
-        body |= {"Reference2": f"pl-{plain[:12]}", KEY_FIELD: write.create_key}
-        parts = [self._post(table, body)]
-        if self._books.marker == "table":
-            # Code is the key; Name must be unique as well
-            parts.insert(0, self._post(MARKER_TABLE, {"Code": plain, "Name": write.create_key}))
-        return _Plan(write, tuple(parts), entry.posted_on.strftime("%Y-%m"))
-
-    def _change(self, kind: str, write: Write) -> _Plan | Outcome:
-        body = self._body(write.entity, write.fields - {"code"})  # the code is the key, and stays
-        ref = self._ref(kind, write)
-        if not body:
-            return Applied(ref, write.if_version)
-        held = {"If-Match": write.if_version} if write.if_version and kind == "Client" else {}
-        part = BatchPart("PATCH", self._path(kind, ref), {"Content-Type": "application/json"} | held, dumps(body))
-        return _Plan(write, (part,))
-
-    def _action(self, kind: str, write: Write) -> _Plan:
-        if write.action != "cancel":
-            msg = f"{self._name} has no action {write.action}"
-            raise ConfigurationError(msg, hint="the only action is cancel, of a CostEntry")
-        return _Plan(write, (BatchPart("POST", f"{self._path(kind, self._ref(kind, write))}/Cancel"),))
-
-    def _post(self, table: str, body: dict[str, Any]) -> BatchPart:
-        headers = {"Content-Type": "application/json", "Prefer": "return-no-content"}
-        return BatchPart("POST", self._root + table, headers, dumps(body))
-
-    def _path(self, kind: str, ref: Ref) -> str:
-        value = int(ref.id) if TRAITS[kind].has_numeric_key and ref.id.isdigit() else ref.id
-        return self._root + key(self._fields[kind].table, value)
-
-    def _ref(self, kind: str, write: Write) -> Ref:
-        if write.ref is None:
-            msg = f"{self._name}: an {write.mode} of {kind} needs the record that it is about"
-            raise ConfigurationError(msg)
-        return write.ref
-
     # ------------------------------------------------------------------ what came back
 
-    def _run(self, kind: str, plans: Sequence[_Plan]) -> list[Outcome]:
+    def _run(self, kind: str, plans: Sequence[Plan]) -> list[Outcome]:
         is_plain = len(plans) == 1 and len(plans[0].parts) == 1
         try:
             answer = self._send_one(plans[0].parts[0]) if is_plain else self._send_batch(plans)
@@ -211,7 +91,7 @@ class Writes:
     def _send_one(self, part: BatchPart) -> Response:
         return self._transport.send(part.method, part.url, headers=part.headers, body=part.body)
 
-    def _send_batch(self, plans: Sequence[_Plan]) -> Response:
+    def _send_batch(self, plans: Sequence[Plan]) -> Response:
         content_type, body = encode_batch([plan.parts for plan in plans], f"batch_{plans[0].write.create_key}")
         headers = {"Content-Type": content_type, "Accept": "multipart/mixed"}
         return self._transport.send("POST", "$batch", headers=headers, body=body)
@@ -227,7 +107,7 @@ class Writes:
         hint = "do the nodes share their sessions? nothing was written"
         return AuthenticationError(msg, hint=hint, system=self._name, status_code=401, code=refusal_of(answer).code)
 
-    def _of_batch(self, kind: str, plans: Sequence[_Plan], answer: Response) -> list[Outcome]:
+    def _of_batch(self, kind: str, plans: Sequence[Plan], answer: Response) -> list[Outcome]:
         """Match the answers with what was sent; what follows a failure was not executed."""
         if answer.status in _REFUSED_AT_THE_DOOR:
             return [self._refused(kind, plan, answer) for plan in plans]
@@ -247,7 +127,7 @@ class Writes:
             return [*outcomes, *(self._not_executed(plan) for plan in left)]
         return [*outcomes, *(self._silent("an answer of the batch is missing") for _ in left)]
 
-    def _of_one(self, kind: str, plan: _Plan, answers: Sequence[Response]) -> Outcome:
+    def _of_one(self, kind: str, plan: Plan, answers: Sequence[Response]) -> Outcome:
         """Say what the answers to one write mean: one for each part, or a single refusal for all of them."""
         last = answers[-1] if answers else Response(0)
         if len(answers) == 1 and not 200 <= last.status < 300:
@@ -258,11 +138,14 @@ class Writes:
             # 204 without a body; a page of something that stands before SAP is no answer of SAP
             if last.status != 204 and self._key_of(kind, last) is None:
                 return self._silent("the answer to a change is none that SAP gives")
-            return Applied(self._ref(kind, plan.write))
+            return Applied(plan.write.ref) if plan.write.ref is not None else self._silent("nobody asked for it")
         number = self._key_of(kind, last)
         if number is None:
             return self._silent("the answer does not say which record was made")
-        return Applied(Ref(self._name, kind, number), last.header("ETag"))
+        tag = last.header("ETag")
+        if kind == "Invoice":  # a draft becomes an invoice of another number; the key stays
+            return Applied(Ref(self._name, kind, plan.write.create_key), tag and f"draft {tag}")
+        return Applied(Ref(self._name, kind, number), tag)
 
     def _key_of(self, kind: str, answer: Response) -> str | None:
         """Return the key of a new record, from Location or from the record itself."""
@@ -276,11 +159,11 @@ class Writes:
         value = body.get(self._fields[kind].key) if isinstance(body, dict) else None
         return None if value is None else str(value)
 
-    def _refused(self, kind: str, plan: _Plan, answer: Response) -> Outcome:
+    def _refused(self, kind: str, plan: Plan, answer: Response) -> Outcome:
         seconds = pause_of(answer, now=self._clock.now()) if answer.status == 429 else None
         return RefusedWrite(refusal_of(answer), plan.write, self._name, kind, plan.period, seconds).outcome
 
-    def _not_executed(self, plan: _Plan) -> NotApplied:
+    def _not_executed(self, plan: Plan) -> NotApplied:
         msg = "SAP stopped the batch before it came to this record"
         error = UnavailableError(msg, hint="it is sent again", system=self._name, operation=plan.write.mode)
         return NotApplied(error, retry_after=0.0)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from periferia_link.connectors.sap_business_one._refusals import error_for_read
+from periferia_link.connectors.sap_business_one.reading._links import continued, skip_of
 from periferia_link.errors import ContractBrokenError, PaginationError
 from periferia_link.transport._json import claims, dumps, loads, rows_of
 from periferia_link.transport._odata import Filter, any_of, both, gt, next_link, query
 from periferia_link.transport._transport import Transport
 from periferia_link.typing import Response
 
-__all__ = ["Reads", "Record", "chunked", "selected"]
+__all__ = ["Reads", "Record", "chunked", "stripped"]
 
 Record = dict[str, Any]
 
+_DEFAULT_PAGE = 20
+_PAGE_SIZE = re.compile(r"odata\.maxpagesize\s*=\s*(\d{1,9})")
 _MOST_VALUES = 40
 _MOST_CHARACTERS = 3000
 """Of one filter, percent-encoded: Apache takes a request line of 8190 bytes."""
@@ -31,6 +35,7 @@ class Reads:
 
     def __init__(self, transport: Transport, *, page_size: int) -> None:
         self._transport = transport
+        self._page_size = page_size
         self._headers = {"Prefer": f"odata.maxpagesize={page_size}"}
 
     def pages(
@@ -59,11 +64,7 @@ class Reads:
             behind = [] if after is None else [gt(key, after)]
             told = _all_of([*where, *behind])
             answer = self.ask(query(table, select=list(select), filter=told, orderby=key), table)
-            try:
-                rows, rest = rows_of(answer.body)
-            except ContractBrokenError as exc:
-                exc.system = self._transport.system
-                raise
+            rows, rest = self._page(answer)
             has_more = next_link(rest) is not None
             if has_more and not rows:
                 # believed, it would be the end of the list: and what is not listed counts as deleted
@@ -72,10 +73,76 @@ class Reads:
             if rows and rows[-1].get(key) == after:
                 msg = f"the pages of {table} repeat"
                 raise PaginationError(msg, hint="SAP ignores the filter on the key", system=self._transport.system)
-            yield list(claims(rows, key)), not has_more
+            has_more = has_more or self._looks_cut(answer, len(rows))
+            yield list(stripped(claims(rows, key))), not has_more
             if not has_more:
                 return
             after = rows[-1][key]
+
+    def _page(self, answer: Response) -> tuple[list[Record], Record]:
+        try:
+            rows, rest = rows_of(answer.body)
+        except ContractBrokenError as exc:
+            exc.system = self._transport.system
+            raise
+        return rows, rest
+
+    def _looks_cut(self, answer: Response, rows: int) -> bool:
+        """Whether a page without a link has just as many rows as fit: then the next one is asked for all the same."""
+        applied = _PAGE_SIZE.search(answer.header("Preference-Applied") or "")
+        size = int(applied[1]) if applied else _DEFAULT_PAGE
+        return rows > 0 and rows in (size, self._page_size)
+
+    def by_links(self, path: str, asked: Mapping[str, str], *, what: str, most: int | None = None) -> Iterator[Record]:
+        """
+        Read what has no key to page by: follow the links of the server, with the options that they lost.
+
+        Args:
+            path: Path of the first page, without those options.
+
+            asked: Options by name, without ``$``.
+
+            what: What is read, for messages.
+
+            most: Rows at most; counted here, as SAP gives no link when ``$top`` fits into a page.
+
+        Raises:
+            PaginationError: The links do not lead on.
+            ConnectorError: SAP refuses.
+        """
+        page: str | None = query(path, **asked)
+        given, seen = 0, -1
+        while page is not None and (most is None or given < most):
+            answer = self.ask(page, what)
+            rows, rest = self._page(answer)
+            for row in stripped(rows):
+                if most is not None and given >= most:
+                    return
+                given += 1
+                yield row
+            link = next_link(rest)
+            skip = None if link is None else skip_of(link)
+            if link is not None and skip is not None and skip <= seen:
+                msg = f"the pages of {what} repeat"
+                raise PaginationError(msg, hint="look at what stands before SAP", system=self._transport.system)
+            seen = seen + 1 if skip is None else skip
+            # a full last page carries a link to an empty one (FP 2608)
+            page = continued(link, asked) if link is not None and rows else None
+
+    def total(self, table: str, where: str | None = None) -> int:
+        """
+        Count the rows of a table.
+
+        Raises:
+            ContractBrokenError: The answer is no number.
+            ConnectorError: SAP refuses.
+        """
+        answer = self.ask(query(f"{table}/$count", filter=where), table)
+        text = answer.body.decode("ascii", "replace").strip("\ufeff \r\n")
+        if not text.isdigit():
+            msg = f"the count of {table} is no number"
+            raise ContractBrokenError(msg, hint="look at what stands before SAP", system=self._transport.system)
+        return int(text)
 
     def every(self, table: str, key: str, *, select: Sequence[str], where: Sequence[str] = ()) -> list[Record]:
         """Read a small table as a whole."""
@@ -110,14 +177,20 @@ class Reads:
             raise error_for_read(answer, system=self._transport.system, what=what)
         return answer
 
-    def call(self, service: str) -> Record:
+    def call(self, service: str, body: Mapping[str, Any] | None = None) -> Record:
         """
         Call a service method that only reads, and return the object that it answers.
+
+        Args:
+            service: ``CompanyService_GetAdminInfo``, for instance.
+
+            body: Its parameters.
 
         Raises:
             ConnectorError: It is refused.
         """
-        answer = self._transport.read("POST", service, headers={"Content-Type": "application/json"}, body=dumps({}))
+        content = dumps(body or {})
+        answer = self._transport.read("POST", service, headers={"Content-Type": "application/json"}, body=content)
         if answer.status != 200:
             raise error_for_read(answer, system=self._transport.system, what=service)
         value = loads(answer.body, exact=True)
@@ -148,6 +221,16 @@ def _all_of(filters: Sequence[str]) -> Filter | None:
     return both(*filters) if filters else None
 
 
-def selected(row: Mapping[str, Any]) -> Record:
-    """Return a row without annotations: what is frozen or changes by itself is no content."""
-    return {name: value for name, value in row.items() if "odata." not in name}
+def stripped(rows: Sequence[Record]) -> Sequence[Record]:
+    """Take the annotations out of rows, in place: what is frozen or changes by itself is no content."""
+    if not rows:
+        return rows
+    names = [name for name in rows[0] if "odata." in name]
+    width = len(rows[0]) - len(names)
+    for row in rows:
+        for name in names:
+            row.pop(name, None)
+        if len(row) != width:  # another shape than the first one has
+            for name in [name for name in row if "odata." in name]:
+                del row[name]
+    return rows

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from periferia_link.connectors._field_map import FieldMap
-from periferia_link.connectors.sap_business_one._fields import RATES_TABLE
-from periferia_link.connectors.sap_business_one._master_data import RULE
-from periferia_link.connectors.sap_business_one._reads import Reads, Record, selected
-from periferia_link.connectors.sap_business_one._references import References
 from periferia_link.connectors.sap_business_one._refusals import NO_SUCH_SET
+from periferia_link.connectors.sap_business_one.kinds import RATES_TABLE
+from periferia_link.connectors.sap_business_one.kinds._fields import RULE
+from periferia_link.connectors.sap_business_one.reading._pages import Reads, Record
+from periferia_link.connectors.sap_business_one.reading._references import References
 from periferia_link.errors import ContractBrokenError
 
 __all__ = ["Joins"]
@@ -25,9 +25,9 @@ class Joins:
         self._references = references
         self._fields = fields
 
-    def of(self, kind: str) -> Callable[[Record], Record]:
+    def of(self, kind: str) -> Callable[[Record], Record] | None:
         """
-        Return what completes a row of *kind*.
+        Return what completes a row of *kind*, where something is missing in it.
 
         Raises:
             ConnectorError: SAP refuses to give the other table.
@@ -36,7 +36,7 @@ class Joins:
             return self._with_rule()
         if kind == "Employee":
             return self._with_rates()
-        return lambda row: row
+        return None
 
     def _with_rule(self) -> Callable[[Record], Record]:
         columns, rules = self._fields["CostCentre"], self._references.centres()
@@ -62,5 +62,5 @@ class Joins:
             raise
         rates: dict[str, list[Record]] = {}
         for record in records:
-            rates.setdefault(str(record.get("U_Employee")), []).append(selected(record))
+            rates.setdefault(str(record.get("U_Employee")), []).append(record)
         return rates

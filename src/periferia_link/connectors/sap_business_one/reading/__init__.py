@@ -1,0 +1,1 @@
+"""Reading a company: pages by key, feeds, look-ups by many values."""

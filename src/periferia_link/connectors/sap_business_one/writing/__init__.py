@@ -1,0 +1,1 @@
+"""Writing to a company: one request, one outcome for each write."""
