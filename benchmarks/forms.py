@@ -2,13 +2,18 @@
 50,000 answers to 20 questions: a workbook and a CSV parsed, scored and judged.
 
 ``python -m benchmarks.forms`` prints one JSON object a line and ends with a verdict; the exit code is 1 when one of
-the formats takes more than 4 seconds of CPU or 250 MB. Each format runs in a process of its own, so that its peak of
-memory is its own; making the file is not counted. Without python-calamine the workbook is said and left out.
+the formats takes more than 4 seconds of CPU or 250 MB. Each run is a process of its own, so that its peak of memory is
+its own; making the file is not counted. The formats take turns and the best of five counts: neighbours on the machine
+slow everybody down, nobody speeds up. Beside them stands the floor, the libraries that only read the cells
+(python-calamine, csv) and make nothing of them, and openpyxl where it is installed. Without python-calamine the
+workbook is said and left out.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -19,7 +24,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-ROWS, QUESTIONS = 50_000, 20
+ROWS, QUESTIONS, ROUNDS = 50_000, 20, 5
 LIMIT_SECONDS, LIMIT_MB = 4.0, 250.0
 WORDS = ("Muy insatisfecho", "Insatisfecho", "Neutral", "Satisfecho", "Muy satisfecho")
 TEXTS = ("Todo bien, gracias", "Los tiempos de entrega son largos", "", "Excelente acompañamiento del equipo")
@@ -103,9 +108,8 @@ def measure(path: str) -> None:
     from periferia_link.scores import Given, estimate, judgements
 
     imported = time.process_time()
-    told = mapping()
     answers, scores = [], {"nps": [], "csat": [], "ces": []}
-    for each in measured_answers(ExportFile(path), told):
+    for each in measured_answers(ExportFile(path), mapping()):
         for name, values in scores.items():
             if each.scores.get(name) is not None:
                 values.append(each.scores[name])
@@ -119,47 +123,100 @@ def measure(path: str) -> None:
     results = {name: str(estimate(name, values)) for name, values in scores.items()}
     doubtful = sum(len(flags) > 1 for flags in judgements(answers))
     ended = time.process_time()
+    told(
+        "periferia-link", path, len(answers), ended - began,
+        import_s=round(imported - began, 2), parse_s=round(parsed - imported, 2), score_s=round(ended - parsed, 2),
+        unreliable=doubtful, **results,
+    )  # fmt: skip
+
+
+def floor(path: str) -> None:
+    """Only read the cells of one file, by the library that reads them for us."""
+    began = time.process_time()
+    if path.endswith("xlsx"):
+        from python_calamine import CalamineWorkbook
+
+        book = CalamineWorkbook.from_path(path)
+        count = sum(1 for _ in book.get_sheet_by_name(book.sheet_names[0]).iter_rows())
+    else:
+        import csv
+
+        with open(path, encoding="utf-8", newline="") as file:
+            count = sum(1 for _ in csv.reader(file))
+    told("floor", path, count - 1, time.process_time() - began)
+
+
+def peer(path: str) -> None:
+    """Only read the cells of a workbook, by openpyxl."""
+    began = time.process_time()
+    from openpyxl import load_workbook
+
+    count = sum(1 for _ in load_workbook(path, read_only=True).worksheets[0].iter_rows(values_only=True))
+    told("openpyxl", path, count - 1, time.process_time() - began)
+
+
+def written(path: str, limit: str) -> None:
+    """Make one file, in a process of its own: its memory would count as that of those who come after it."""
+    (write_xlsx if path.endswith("xlsx") else write_csv)(Path(path), int(limit))
+
+
+def told(engine: str, path: str, answers: int, seconds: float, **more: object) -> None:
+    """Print one line."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    line = {
-        "case": Path(path).suffix[1:],
-        "answers": len(answers),
-        "import_s": round(imported - began, 2),
-        "parse_s": round(parsed - imported, 2),
-        "score_s": round(ended - parsed, 2),
-        "cpu_s": round(ended - began, 2),
-        "peak_mb": round(peak, 1),
-        "unreliable": doubtful,
-        **results,
-    }
-    print(json.dumps(line, ensure_ascii=False), flush=True)
+    line = {"engine": engine, "case": Path(path).suffix[1:], "answers": answers, "cpu_s": round(seconds, 2)}
+    print(json.dumps(line | {"peak_mb": round(peak, 1)} | more, ensure_ascii=False), flush=True)
+
+
+def run(how: str, path: Path, folder: str, *more: str) -> dict:
+    """Run one of the above in a process of its own; byte code is there, as after an installation."""
+    command = [sys.executable, "-m", "benchmarks.forms", how, str(path), *more]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = f"{folder}/byte-code"
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return json.loads(done.stdout or "{}")
+
+
+def has(module: str) -> bool:
+    if importlib.util.find_spec(module) is None:
+        print(json.dumps({"skipped": f"{module} is not installed"}), flush=True)
+        return False
+    return True
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["--measure"]:
-        measure(sys.argv[2])
+    if sys.argv[1:2] and sys.argv[1] in HOW:
+        HOW[sys.argv[1]](*sys.argv[2:])
         return 0
     limit = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
-    failed = []
+    best: dict[tuple[str, str], dict] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, write in (("csv", write_csv), ("xlsx", write_xlsx)):
-            if name == "xlsx":
-                try:
-                    import python_calamine  # noqa: F401
-                except ImportError:
-                    print(json.dumps({"case": name, "skipped": "python-calamine is not installed"}), flush=True)
-                    continue
-            path = Path(folder) / f"respuestas.{name}"
-            write(path, limit)
-            command = [sys.executable, "-m", "benchmarks.forms", "--measure", str(path)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            print(done.stdout, end="", flush=True)
-            line = json.loads(done.stdout)
-            if line["answers"] != limit or line["cpu_s"] > LIMIT_SECONDS or line["peak_mb"] > LIMIT_MB:
-                failed.append(name)
-    verdict = {"limit_s": LIMIT_SECONDS, "limit_mb": LIMIT_MB, "failed": failed, "ok": not failed}
+        paths = {}
+        for name in ("csv", "xlsx"):
+            if name == "csv" or has("python_calamine"):
+                paths[name] = Path(folder) / f"respuestas.{name}"
+                run("--write", paths[name], folder, str(limit))
+                run("--measure", paths[name], folder)  # byte code and files are warm, for both sides
+        plan = [(how, path) for path in paths.values() for how in ("--measure", "--floor")]
+        rounds = plan * ROUNDS + ([("--peer", paths["xlsx"])] if "xlsx" in paths and has("openpyxl") else [])
+        for how, path in rounds:
+            line = run(how, path, folder)
+            print(json.dumps(line, ensure_ascii=False), flush=True)
+            known = best.setdefault((line["engine"], line["case"]), line)
+            if line["cpu_s"] < known["cpu_s"]:
+                best[line["engine"], line["case"]] = line
+    ours = {case: line for (engine, case), line in best.items() if engine == "periferia-link"}
+    failed = [
+        case
+        for case, line in ours.items()
+        if line["answers"] != limit or line["cpu_s"] > LIMIT_SECONDS or line["peak_mb"] > LIMIT_MB
+    ]
+    times = {f"{engine} {case}": line["cpu_s"] for (engine, case), line in best.items()}
+    verdict = {"limit_s": LIMIT_SECONDS, "limit_mb": LIMIT_MB, "best": times, "failed": failed, "ok": not failed}
     print(json.dumps({"verdict": verdict}), flush=True)
     return 1 if failed else 0
 
+
+HOW = {"--write": written, "--measure": measure, "--floor": floor, "--peer": peer}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,15 +21,17 @@ from campaign.crash_chain import ORIGINS, _token
 from campaign.crash_points import IoPoints, SimulatedCrash, scratch_folder
 from campaign.forks import in_children
 from campaign.ticket_chain import TROUBLES
+from customer_voice_tables import VoiceTables
 from forms_workbooks import ES, text_csv, xlsx
 from periferia_link.connectors.azure_devops import AzureDevOps
 from periferia_link.connectors.base import Connector
 from periferia_link.connectors.dynamics365 import Dynamics365, own_survey_table
 from periferia_link.connectors.dynamics365.kinds import DYNAMICS365_FIELDS
-from periferia_link.connectors.forms import ExportFile, Forms, mapping_from
+from periferia_link.connectors.forms import ExportFile, Forms, SurveySource, mapping_from
 from periferia_link.connectors.periticket import Periticket
 from periferia_link.domain import Ref, Survey, SurveyAnswer
 from periferia_link.engine import Engine, Flow
+from periferia_link.errors import ConnectorError, FlowError
 from periferia_link.flows import (
     ask_again,
     detractor_links,
@@ -49,12 +51,14 @@ from periferia_link.testing.emulators.dynamics365 import Dynamics365Emulator
 from periferia_link.testing.emulators.entra import EntraEmulator
 from periferia_link.testing.emulators.periticket import PeriticketEmulator
 from periferia_link.transport._auth import StaticToken
+from periferia_link.typing import Clock, Wire
 
-__all__ = ["TROUBLES", "Crash", "Office", "crashes"]
+__all__ = ["PLACES", "TROUBLES", "Crash", "Office", "chain", "crashes", "warm_up"]
 
 _START = datetime(2026, 11, 20, 14, tzinfo=timezone.utc)
 _PAST_THE_LEASE = (125.0, 400.0)
 _DEVOPS = "https://dev.azure.example"
+PLACES: Mapping[str, str] = {"crm": ORIGINS["crm"], "helpdesk": ORIGINS["helpdesk"], "devops": _DEVOPS}
 _CLIENTS = 5
 FORM = "SAT-2026"
 ASKED = "¿Qué tan probable es que nos recomiende?"
@@ -136,6 +140,7 @@ class Office:
     given: list[Survey]
     token: str = ""
     export: Path | None = None
+    is_voiced: bool = False
 
     @classmethod
     def founded(cls, seed: int, *, number: int = 10) -> Office:
@@ -194,15 +199,17 @@ class Office:
 
     # ------------------------------------------------------------------ the library, on this world
 
-    def engine(self, ledger: SqliteLedger, on_io: Callable[[str], None] | None = None) -> Engine:
+    def wire(self, on_io: Callable[[str], None] | None = None) -> InProcessWire:
+        """Return the wire to all systems, without sockets."""
+        return InProcessWire({PLACES[name]: each for name, each in self.emulators.items()}, self.clock, on_io=on_io)
+
+    def engine(self, ledger: SqliteLedger, wire: Wire | None = None, clock: Clock | None = None) -> Engine:
         """Return a fresh engine with fresh connectors over a ledger."""
-        origins: dict[str, Emulator] = {ORIGINS[name]: self.emulators[name] for name in ("crm", "helpdesk")}
-        wire = InProcessWire({**origins, _DEVOPS: self.devops}, self.clock, on_io=on_io)
-        common: dict[str, Any] = {"clock": self.clock, "wire": wire}
+        common: dict[str, Any] = {"clock": clock or self.clock, "wire": wire or self.wire()}
         own = own_survey_table("pl")
         told = {"table": own.table, "key": own.key, "columns": dict(own.columns)}
         systems: dict[str, Connector] = {
-            "forms": self._forms(),
+            "forms": self._forms(common),
             "crm": Dynamics365(
                 ORIGINS["crm"],
                 credential=StaticToken(SecretStr(self.token)),
@@ -216,10 +223,29 @@ class Office:
                 f"{_DEVOPS}/periferia", token=SecretStr(self.devops.pat), project="Entrega", **common
             ),
         }
-        return Engine(systems, ledger, clock=self.clock, zone=ZoneInfo("America/Bogota"))
+        return Engine(systems, ledger, clock=common["clock"], zone=ZoneInfo("America/Bogota"))
 
-    def _forms(self) -> Connector:
-        """Return the export of the form where there is one, else the same answers in memory."""
+    def voiced(self) -> None:
+        """Let the answers stand in the tables of Customer Voice from now on."""
+        tables = VoiceTables(self.crm, {"r1": ASKED, "r2": WHY})
+        for at, one in enumerate(self.given, 1):
+            key = tables.answer(
+                at,
+                {"r1": str(one.nps), "r2": one.comment or ""},
+                parts=("r1", "r2") if at % 4 else (),
+                msfp_npsscore=one.nps,
+                msfp_respondentemailaddress=one.email,
+                msfp_submitdate=(one.answered_at or _START).isoformat(),
+            )
+            self.given[at - 1] = one.model_copy(update={"ref": Ref("forms", "Survey", f"{FORM}/{key}")})
+        self.is_voiced = True
+
+    def _forms(self, common: Mapping[str, Any]) -> Connector:
+        """Return Customer Voice or the export of the form where there is one, else the same answers in memory."""
+        if self.is_voiced:
+            token = StaticToken(SecretStr(self.token))
+            voice = Dynamics365(ORIGINS["crm"], credential=token, name="voice", kinds=["Survey"], **common)
+            return Forms(SurveySource(voice), mapping=mapping_from(MAPPING, where="the test"))
         if self.export is None:
             return MemoryConnector("forms", [Survey], self.given)
         return Forms(ExportFile(self.export), mapping=mapping_from(MAPPING, where="the test"))
@@ -240,13 +266,16 @@ class Office:
             self.export.write_bytes(text_csv(written))
         return self.export
 
-    def run(self, ledger: Path, on_io: Callable[[str], None] | None = None) -> None:
-        """Run the chain until it is done or dead."""
+    def run(self, ledger: Path, on_io: Callable[[str], None] | None = None, *, is_troubled: bool = False) -> None:
+        """Run the chain until it is done or dead; where there is trouble, a run may also stop and leave the rest."""
         book = SqliteLedger.open(ledger, on_io=on_io or (lambda _word: None))
         try:
-            self.engine(book, on_io).run(chain())
+            self.engine(book, self.wire(on_io)).run(chain())
         except SimulatedCrash:
             pass
+        except FlowError as exc:
+            if not is_troubled or not isinstance(exc.__cause__, ConnectorError):
+                raise
         finally:
             book.close()
 
@@ -350,7 +379,7 @@ def _die_at(world: Office, ledger: Path, point: int, trouble: str) -> IoPoints:
         for emulator in world.emulators.values():
             rule = FaultRule(kind, method="P*", nth=1 + point % 5, when=when, params=params)  # type: ignore[arg-type]
             emulator.faults.add(rule)
-    world.run(ledger, io)
+    world.run(ledger, io, is_troubled=bool(trouble))
     for emulator in world.emulators.values():
         emulator.faults.clear()
     if io.is_dead:
@@ -374,7 +403,14 @@ def warm_up() -> None:
 
 
 def crashes(
-    stage: str, *, seed: int = 1, trouble: str = "", number: int = 10, points: int = 0, step: int = 1
+    stage: str,
+    *,
+    seed: int = 1,
+    trouble: str = "",
+    number: int = 10,
+    points: int = 0,
+    step: int = 1,
+    is_voiced: bool = False,
 ) -> Iterator[Crash]:
     """
     Kill the run that opens (``first``) or the one that closes (``closing``); each crash happens in a child.
@@ -391,11 +427,16 @@ def crashes(
         points: So many random points; 0 is every *step*-th.
 
         step: Distance between points.
+
+        is_voiced: The answers stand in the tables of Customer Voice, not in an export.
     """
     warm_up()
     with scratch_folder() as folder:
         world = Office.founded(seed, number=number)
-        world.exported(folder)
+        if is_voiced:
+            world.voiced()
+        else:
+            world.exported(folder)
         kept = folder / "ledger.db"
         if stage == "closing":
             world.run(kept)

@@ -19,8 +19,18 @@ class TestWholeLoop:
     @pytest.mark.parametrize("number", [60, pytest.param(300, marks=pytest.mark.nightly)])
     def test_from_answers_to_the_day_of_the_next_question(self, number, tmp_path):
         """A Spanish export of answers: one ticket and one item for each bad one; closed, the loop is closed."""
-        world, ledger = Office.founded(5, number=number), tmp_path / "ledger.db"
+        world = Office.founded(5, number=number)
         assert world.exported(tmp_path).exists()
+        self.survives(world, number, tmp_path / "ledger.db")
+
+    def test_from_customer_voice(self, tmp_path):
+        """The same answers in the tables of Customer Voice: the same tickets, items and closed loops."""
+        world = Office.founded(6, number=20)
+        world.voiced()
+        self.survives(world, 20, tmp_path / "ledger.db")
+
+    def survives(self, world, number, ledger):
+        """Run the loop to its end; the run after that writes nothing."""
         world.run(ledger)
         assert world.findings() == []
         assert len(world.desk.books["tickets"]) == len(world.items()) == number * 3 // 10
@@ -38,6 +48,11 @@ class TestCrashSample:
         """Dead at random points: one of each, none lost, counted in the books of the emulators."""
         done = list(crashes(stage, seed=61, trouble=trouble, points=3, number=5))
         assert len(done) == 3
+        assert [str(crash) for crash in done if crash.findings] == []
+
+    def test_simulated_crashes_with_customer_voice(self):
+        """The same where the answers stand in the tables of Customer Voice."""
+        done = list(crashes("first", seed=62, points=3, number=5, is_voiced=True))
         assert [str(crash) for crash in done if crash.findings] == []
 
     def test_the_check_bites(self, tmp_path):

@@ -12,12 +12,13 @@ from periferia_link.scores.quality import (
     judged,
     judgements,
 )
-from periferia_link.scores.scorecard import Score, scorecard
+from periferia_link.scores.scorecard import Answered, Score, scorecard, scorecard_of
 from periferia_link.scores.trend import Change, compare
 
 __all__ = [
     "FLAGS",
     "UNRELIABLE_WEIGHT",
+    "Answered",
     "Change",
     "Estimate",
     "Given",
@@ -35,4 +36,5 @@ __all__ = [
     "judgements",
     "nps",
     "scorecard",
+    "scorecard_of",
 ]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from periferia_link.domain import Survey
 from periferia_link.scores.estimate import Estimate, Measured, estimate
 from periferia_link.scores.trend import Change, compare
 
-__all__ = ["Score", "scorecard"]
+__all__ = ["Answered", "Score", "scorecard", "scorecard_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +58,50 @@ def scorecard(
     Raises:
         ConfigurationError: More answers than people.
     """
-    wave, before = list(surveys), list(previous or ())
+    return scorecard_of(
+        map(_answered, surveys), previous=map(_answered, previous or ()), population=population, confidence=confidence
+    )
+
+
+class Answered(NamedTuple):
+    """What a score card needs of one answer: its scores by measure, whether two flags speak against it, its weight."""
+
+    scores: Mapping[str, int]
+    is_reliable: bool = True
+    weight: float = 1.0
+
+
+def scorecard_of(
+    answers: Iterable[Answered],
+    *,
+    previous: Iterable[Answered] = (),
+    population: int | None = None,
+    confidence: float = 0.95,
+) -> Mapping[Measured, Score]:
+    """
+    Return the measures of a wave of which no surveys were made: many answers, read as numbers.
+
+    Args:
+        answers: The wave.
+
+        previous: The wave before.
+
+        population: How many were asked.
+
+        confidence: Of the intervals and the test.
+
+    Raises:
+        ConfigurationError: More answers than people.
+    """
+    wave, before = list(answers), list(previous)
     found: dict[Measured, Score] = {}
     for measure in get_args(Measured):
-        answered = [survey for survey in wave if getattr(survey, measure) is not None]
+        answered = [answer for answer in wave if measure in answer.scores]
         everybody = estimate(measure, _values(answered, measure), population=population, confidence=confidence)
         if everybody is None:
             continue
-        solid = [survey for survey in answered if survey.is_reliable]
-        weights = [float(survey.weight) for survey in answered]
+        solid = [answer for answer in answered if answer.is_reliable]
+        weights = [answer.weight for answer in answered]
         earlier = estimate(measure, _values(before, measure), confidence=confidence)
         found[measure] = Score(
             everybody=everybody,
@@ -80,5 +115,10 @@ def scorecard(
     return found
 
 
-def _values(surveys: Iterable[Survey], measure: Measured) -> list[int]:
-    return [value for survey in surveys if (value := getattr(survey, measure)) is not None]
+def _answered(survey: Survey) -> Answered:
+    scores = {name: value for name in get_args(Measured) if (value := getattr(survey, name)) is not None}
+    return Answered(scores, survey.is_reliable, float(survey.weight))
+
+
+def _values(answers: Iterable[Answered], measure: Measured) -> list[int]:
+    return [answer.scores[measure] for answer in answers if measure in answer.scores]

@@ -7,7 +7,6 @@ last cell, so both are bounded here, from the bytes alone.
 
 from __future__ import annotations
 
-import functools
 import re
 import zipfile
 import zlib
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from periferia_link.connectors.forms._limits import Limits
+from periferia_link.connectors.forms._reach import Reach, reach_in_full
 from periferia_link.errors import ConfigurationError
 
 __all__ = ["check_workbook"]
@@ -27,9 +27,6 @@ _SMALL = 1024 * 1024  # below this size nobody is hurt by a ratio
 _PROLOG = 64 * 1024
 _DEFINES = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _ROOT = re.compile(rb"<[A-Za-z_]")
-_CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,7})([0-9]{1,9})["']""")
-_ODD = (b"r='", b"r =", b"r= ", b"r\n", b"r\t", b"r\r", b"=\n", b"=\t", b"=\r")
-_TAIL = 64
 _LEGACY = b"\xd0\xcf\x11\xe0"
 
 
@@ -67,11 +64,11 @@ def _check_parts(archive: zipfile.ZipFile, file: BinaryIO, limits: Limits) -> No
             _refuse("the workbook is protected by a password", "save it without a password")
         if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             _refuse("the workbook is packed in a way that Excel does not use", "export the answers again")
-        reach = _Reach()
+        reach = Reach()
         left -= _check_part(part, file, left, reach)
         columns, rows = reach.span
         if reach.is_odd or _is_too_much(columns, rows, limits):
-            columns, rows = _reach_in_full(_unpacked(part, file))
+            columns, rows = reach_in_full(_unpacked(part, file))
         if _is_too_much(columns, rows, limits):
             _refuse(
                 f"the workbook spans {columns:,} columns and {rows:,} rows, more than its limits",
@@ -83,24 +80,29 @@ def _is_too_much(columns: int, rows: int, limits: Limits) -> bool:
     return columns * rows > limits.max_cells or rows > limits.max_rows + 1 or columns > limits.max_columns
 
 
-def _check_part(part: zipfile.ZipInfo, file: BinaryIO, left: int, reach: _Reach) -> int:
+def _check_part(part: zipfile.ZipInfo, file: BinaryIO, left: int, reach: Reach) -> int:
     """Unpack one part without keeping it: its real size, its prolog, and how far its cells reach."""
-    is_xml = part.filename.lower().endswith((".xml", ".rels", ".vml"))
-    is_sheet = is_xml and "worksheets/" in part.filename
     size, prolog = 0, b""
-    is_in_prolog = is_xml
+    # a sheet is whatever the workbook says is one, so no name is trusted: what begins as XML is looked at as XML
+    is_xml = is_in_prolog = True
     for block in _unpacked(part, file):
         size += len(block)
         if size > left or (size > _SMALL and size > _RATIO * max(1, part.compress_size)):
             _refuse("the workbook unpacks to far more than it is", "it may be a bomb; export the answers again")
         if is_in_prolog:
             prolog += block
-            is_in_prolog = _check_prolog(prolog)
-        if is_sheet:
+            is_xml = is_in_prolog = _is_xml(part.filename, prolog)
+            is_in_prolog = is_xml and _check_prolog(prolog)
+        if is_xml:
             reach.look(block)
     if is_in_prolog:
         _check_prolog(prolog, is_whole=True)
+    reach.end()
     return size
+
+
+def _is_xml(name: str, begin: bytes) -> bool:
+    return name.lower().endswith((".xml", ".rels", ".vml")) or begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _unpacked(part: zipfile.ZipInfo, file: BinaryIO) -> Iterator[bytes]:
@@ -133,66 +135,6 @@ def _check_prolog(prolog: bytes, *, is_whole: bool = False) -> bool:
     if root is None and (is_whole or len(prolog) > _PROLOG):
         _refuse("the workbook holds XML without a beginning", "export the answers again")
     return root is None
-
-
-class _Reach:
-    """
-    How far the cells of a sheet reach: by the lengths of their references first, which costs little.
-
-    Where that leaves more room than the limits allow, or something is written as Excel does not write it, every
-    reference is read.
-    """
-
-    def __init__(self) -> None:
-        self.letters = self.digits = 1
-        self.is_odd = False
-        self._tail = b""
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """Columns and rows that references of these lengths can name."""
-        return sum(26**size for size in range(1, self.letters + 1)), 10**self.digits - 1
-
-    def look(self, block: bytes) -> None:
-        """Look at the next block."""
-        text, begin = self._tail + block, 0
-        self._tail = text[-_TAIL:]
-        self.is_odd = self.is_odd or any(sign in text for sign in _ODD)
-        pattern = _longer_than(self.letters, self.digits)
-        while not self.is_odd and (found := pattern.search(text, begin)) is not None:
-            reference = _CELL.match(text, found.start())
-            if reference is not None:
-                self.letters = max(self.letters, len(reference[1]))
-                self.digits = max(self.digits, len(reference[2]))
-                pattern = _longer_than(self.letters, self.digits)
-            begin = found.end()
-
-
-@functools.lru_cache(maxsize=64)
-def _longer_than(letters: int, digits: int) -> re.Pattern[bytes]:
-    return re.compile(b'r="(?![A-Z]{1,%d}[0-9]{1,%d}")' % (letters, digits))
-
-
-def _reach_in_full(blocks: Iterator[bytes]) -> tuple[int, int]:
-    """Return the last column and row that any cell of a sheet names."""
-    column = row = 0
-    tail = b""
-    for block in blocks:
-        text = tail + block
-        found = _CELL.findall(text)
-        if found:
-            letters, numbers = zip(*found, strict=True)
-            column = max(column, *map(_column, set(letters)))
-            row = max(row, *map(int, set(numbers)))
-        tail = text[-_TAIL:]
-    return column, row
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
-    return number
 
 
 def _refuse(what: str, step: str) -> NoReturn:

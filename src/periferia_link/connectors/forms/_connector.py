@@ -17,7 +17,7 @@ from periferia_link.connectors.forms._reading import Plan
 from periferia_link.connectors.forms._responses import RawResponse
 from periferia_link.connectors.forms._surveys import survey_of
 from periferia_link.connectors.forms.mapping import FormMapping, load_mapping, mapping_from
-from periferia_link.connectors.forms.sources import ExportFile, InboxFile, ResponseSource, Snapshot
+from periferia_link.connectors.forms.sources import ExportFile, InboxFile, NamedSurveys, ResponseSource, Snapshot
 from periferia_link.domain import Entity, Ref
 from periferia_link.errors import ConfigurationError, RecordInvalidError
 from periferia_link.transport._json import NotJsonError, loads
@@ -100,6 +100,8 @@ class Forms(Connector):
             return cls(ExportFile(options.file, limits=options.limits, sheet=options.sheet), **more)
         if options.inbox is not None:
             return cls(InboxFile(options.inbox), **more)
+        if options.surveys is not None:
+            return cls(NamedSurveys(options.surveys, questionnaire=options.questionnaire), **more)
         from periferia_link.connectors.forms._settings import credential_of  # noqa: PLC0415 - files need none
 
         credential = credential_of(name, settings, clock=clock, wire=wire)
@@ -169,6 +171,21 @@ class Forms(Connector):
         self.supports(kind)
         return self._pages(since)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the systems of the same installation that this one reads through."""
+        return (self._source.system,) if isinstance(self._source, NamedSurveys) else ()
+
+    def meet(self, systems: Mapping[str, Connector]) -> None:
+        """
+        Learn of the systems that it needs.
+
+        Raises:
+            ConfigurationError: There is none of that name.
+        """
+        if isinstance(self._source, NamedSurveys):
+            self._source.meet(systems)
+
     def _pages(self, since: str | None) -> Iterator[Page]:
         with _signed(self.name):
             snapshot = self._source.look()
@@ -189,7 +206,7 @@ class Forms(Connector):
         return Row(f"{self.mapping.form}/{raw.id}", raw.version, raw.to_body())
 
     def _plan(self, raw: RawResponse) -> Plan:
-        return self._plan_of(tuple([title for title, _ in raw.answers]))
+        return self._plan_of(raw.titles)
 
     def _plan_of(self, titles: tuple[str, ...]) -> Plan:
         plan = self._plans.get(titles)

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from periferia_link.connectors.forms._limits import Limits
-from periferia_link.connectors.forms._responses import RawResponse
+from periferia_link.connectors.forms._responses import Export, RawResponse
 from periferia_link.connectors.forms.mapping import FormMapping
 from periferia_link.connectors.forms.sources import ExportSnapshot, Snapshot
 from periferia_link.errors import (
@@ -255,20 +255,27 @@ class _Workbook:
     def __init__(self, source: GraphWorkbook, state: str, modified: str) -> None:
         self.state = state
         self._source, self._modified = source, modified
+        self._opened: ExportSnapshot | None = None
 
-    def _export(self) -> ExportSnapshot:
-        source = self._source
-        return ExportSnapshot(source.content(self.state), self.state, source._limits, source._sheet)  # noqa: SLF001
+    def export(self) -> Export:
+        return self._snapshot().export()
+
+    def _snapshot(self) -> ExportSnapshot:
+        if self._opened is None:
+            source = self._source
+            path = source.content(self.state)
+            self._opened = ExportSnapshot(path, self.state, source._limits, source._sheet)  # noqa: SLF001
+        return self._opened
 
     def responses(self, mapping: FormMapping) -> Iterator[RawResponse]:
-        return self._export().responses(mapping)
+        return self._snapshot().responses(mapping)
 
     def dates(self, mapping: FormMapping) -> str | None:
-        return self._export().dates(mapping)
+        return self._snapshot().dates(mapping)
 
     def details(self, mapping: FormMapping) -> Mapping[str, str]:
         # nobody promises that answers appear in the workbook while it is closed: its time is told
-        return dict(self._export().details(mapping)) | {"modified": self._modified}
+        return dict(self._snapshot().details(mapping)) | {"modified": self._modified}
 
 
 class _ContentWire:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
-from periferia_link.connectors.forms._responses import RawResponse
+from periferia_link.connectors.forms._responses import Moment, RawResponse, parted
 from periferia_link.errors import ConfigurationError
 from periferia_link.transport._json import NotJsonError, dumps, loads
 
@@ -114,11 +115,19 @@ def _read(line: bytes, form: str) -> RawResponse | None:
     if not isinstance(told, dict) or told.pop("form", None) != form:
         return None
     try:
-        told["answers"] = tuple((str(title), str(text)) for title, text in told["answers"])
+        told["titles"], told["texts"] = parted((str(title), str(text)) for title, text in told.pop("answers"))
+        told.update((name, _moment(told[name])) for name in ("started", "completed", "modified"))
         told["points"] = tuple((str(title), str(text)) for title, text in told["points"])
         return RawResponse(**told)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _moment(told: str | None) -> Moment:
+    try:
+        return None if told is None else datetime.fromisoformat(told)
+    except ValueError:
+        return "?"
 
 
 def _unreadable(path: Path, exc: OSError) -> ConfigurationError:

@@ -24,6 +24,8 @@ class Options(BaseModel):
     mapping: str | Mapping[str, Any]
     file: Path | None = None
     inbox: Path | None = None
+    surveys: str | None = Field(default=None, min_length=1)
+    questionnaire: str | None = Field(default=None, min_length=1)
     drive: str | None = Field(default=None, min_length=1)
     item: str | None = Field(default=None, min_length=1)
     share: str | None = Field(default=None, pattern=r"^https://\S+$")
@@ -55,8 +57,9 @@ class Options(BaseModel):
             fault = exc.errors(include_input=False, include_context=False, include_url=False)[0]
         else:
             is_graph = options.share is not None or options.drive is not None or options.item is not None
-            if [options.file is not None, options.inbox is not None, is_graph].count(True) != 1:
-                msg = f"{name}: a form has one source: file, inbox, share, or drive and item"
+            named = [options.file, options.inbox, options.surveys, is_graph or None]
+            if sum(each is not None for each in named) != 1:
+                msg = f"{name}: a form has one source: file, inbox, surveys, share, or drive and item"
                 raise ConfigurationError(msg, hint=f"set one of them in [systems.{name}.options]")
             return options
         option = str(fault["loc"][0])

@@ -4,58 +4,97 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from periferia_link.connectors.forms._headers import folded
+from periferia_link.connectors.forms._headers import folded, text_of
 from periferia_link.connectors.forms._scales import Family, family_of, on_scale
 from periferia_link.connectors.forms.mapping import SCALES, FormMapping, Question
 from periferia_link.errors import ConfigurationError
 
-__all__ = ["COMMENT", "IGNORED", "SCORED", "TEXT", "Plan", "Reader", "choices_of"]
+__all__ = ["OFF", "Memory", "Numbers", "Plan", "Reader", "Scored", "choices_of"]
 
 _SCORED = frozenset({"nps", "csat", "ces", "rating"})
 _FAMILIES_OF = {"ces": "agreement-7"}
 _KNOWN = 10_000
-TEXT, SCORED, COMMENT, IGNORED = range(4)
-_DOES = {"comment": COMMENT, "ignore": IGNORED}
+
+
+class Scored(NamedTuple):
+    """
+    What an answer says: ``value`` on the question's own scale, ``score`` on that of its measure.
+
+    ``number`` is the value as a float.
+    """
+
+    value: Decimal
+    score: int
+    number: float
+
+
+OFF = Scored(Decimal("NaN"), 0, float("nan"))
+"""What an answer says that is not on its scale: equal to nothing but itself."""
+
+
+class Memory(dict[Any, "Scored | None"]):
+    """What each cell means, read when it comes for the first time; cells of workbooks are no texts yet."""
+
+    def __init__(self, read: Callable[[str], Scored | None]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, cell: Any) -> Scored | None:
+        text = text_of(cell)
+        try:
+            found = self._read(text)
+        except ValueError:
+            found = OFF
+        if len(self) < _KNOWN:
+            self[cell] = found
+        return found
+
+
+class Numbers(dict[Any, "float | None"]):
+    """The number of each cell, NaN off the scale, ``None`` where it says nothing."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__()
+        self._memory = memory
+
+    def __missing__(self, cell: Any) -> float | None:
+        found = self._memory[cell]
+        number = None if found is None else found.number
+        if len(self) < _KNOWN:
+            self[cell] = number
+        return number
 
 
 class Reader:
-    """
-    Reads the answers to one question; what a text means is remembered.
-
-    ``value`` is the number on the question's own scale, ``score`` the one on that of the measure.
-    """
+    """Reads the answers to one question; what a text means is remembered, ``OFF`` where it is not on the scale."""
 
     def __init__(self, title: str, question: Question | None) -> None:
         self.title = title
         self.question = question
         self.role = question.role if question else "text"
         self.is_scored = self.role in _SCORED
-        self.does = SCORED if self.is_scored else _DOES.get(self.role, TEXT)
         self.is_reversed = bool(question and question.reversed)
         self._words = {folded(word): number for word, number in question.words.items()} if question else {}
-        self.memory: dict[str, tuple[Decimal, int, float] | None] = {}
+        self.memory = Memory(self._read)
 
-    def score(self, text: str) -> tuple[Decimal, int, float] | None:
+    def score(self, text: str) -> Scored | None:
         """
-        Return value, score and value as a float, ``None`` where the answer says nothing.
+        Return what an answer says, ``None`` where it says nothing.
 
         Raises:
             ValueError: It is not on the scale.
         """
-        try:
-            return self.memory[text]
-        except KeyError:
-            pass
-        found = self._read(text)
-        if len(self.memory) < _KNOWN:
-            self.memory[text] = found
+        found = self.memory[text]
+        if found is OFF:
+            msg = "it is not on the scale"
+            raise ValueError(msg)
         return found
 
-    def _read(self, text: str) -> tuple[Decimal, int, float] | None:
+    def _read(self, text: str) -> Scored | None:
         question = self.question
         if question is None:
             return None
@@ -66,7 +105,7 @@ class Reader:
         least, most = SCALES[self.role]
         upright = low + high - value if question.reversed else value
         scaled = upright if self.role in ("nps", "rating") else least + (upright - low) * (most - least) / (high - low)
-        return value, int(Decimal(scaled).quantize(Decimal(1), ROUND_HALF_UP)), float(value)
+        return Scored(value, int(Decimal(scaled).quantize(Decimal(1), ROUND_HALF_UP)), float(value))
 
     def _family(self, text: str) -> Family | None:
         if self.question and self.question.ends == (1, 7):
@@ -100,10 +139,9 @@ def choices_of(text: str, options: Sequence[str] = ()) -> list[str]:
 
 
 class Plan(NamedTuple):
-    """The readers of one header, in its order; ``parts`` are what each does, for those who read a million answers."""
+    """The readers of one header, in its order."""
 
     readers: tuple[Reader, ...]
-    parts: tuple[tuple[int, dict[str, tuple[Decimal, int, float] | None], Reader], ...]
 
     @classmethod
     def of(cls, mapping: FormMapping, titles: Sequence[str], *, is_whole: bool = True) -> Plan:
@@ -129,8 +167,7 @@ class Plan(NamedTuple):
             elif is_whole and not question.optional:
                 near = difflib.get_close_matches(folded(question.title), list(places), n=1, cutoff=0.6)
                 raise _missing(question, places[near[0]] if near else None)
-        readers = tuple(Reader(title, found.get(title)) for title in titles)
-        return cls(readers, tuple((each.does, each.memory, each) for each in readers))
+        return cls(tuple(Reader(title, found.get(title)) for title in titles))
 
 
 def _missing(question: Question, near: str | None) -> ConfigurationError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from datetime import tzinfo
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from periferia_link.connectors.forms._headers import WHOLE, Columns, text_of
 from periferia_link.connectors.forms._limits import Limits
@@ -16,38 +16,70 @@ from periferia_link.connectors.forms._workbook import WorkbookTable
 from periferia_link.connectors.forms.mapping import FormMapping
 from periferia_link.errors import ConfigurationError
 
-__all__ = ["Export", "RawResponse", "Table"]
+__all__ = ["Export", "Moment", "RawResponse", "Table", "parted"]
 
 _ARCHIVE = b"PK\x03\x04"
-_FIELDS = ("started", "completed", "modified")
+_FIELDS = ("started", "completed", "modified", "email", "name", "points")
 _TIMES = ("completed", "started", "modified")
+
+_NO_TEXT = DayOrder(day_first=True, why="unneeded")
+
+Moment: TypeAlias = "datetime | Literal['?'] | None"
+"""A time in UTC, ``?`` for a cell that is none, ``None`` for an empty one."""
 
 
 class RawResponse(NamedTuple):
     """
-    One answer, not yet understood: texts only, times in ISO 8601 with their zone.
+    One answer, not yet understood: texts, and times with their zone (``?`` for one that cannot be read).
 
-    ``answers`` are pairs of title and text, empty ones too; ``points`` those of a quiz, by title, and the total under
+    ``titles`` and ``texts`` go together, empty texts too; ``points`` are those of a quiz, by title, and the total under
     ``""``. ``id`` is that of Forms: a number that never comes again in one form.
     """
 
     id: str
-    started: str | None
-    completed: str | None
-    modified: str | None
+    started: Moment
+    completed: Moment
+    modified: Moment
     email: str | None
     name: str | None
-    answers: tuple[tuple[str, str], ...]
+    titles: tuple[str, ...]
+    texts: tuple[str, ...]
     points: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def answers(self) -> tuple[tuple[str, str], ...]:
+        """Title and text of every question."""
+        return tuple(zip(self.titles, self.texts, strict=True))
 
     @property
     def version(self) -> str:
         """A text that is another one after any edit."""
-        return hashlib.blake2b(repr(tuple(self)).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+        times = map(_written, self[1:4])
+        told = (self.id, *times, self.email, self.name, self.answers, self.points)
+        return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
     def to_body(self) -> dict[str, Any]:
         """Return it as the body of a row, JSON-ready."""
-        return self._asdict() | {"answers": [*map(list, self.answers)], "points": [*map(list, self.points)]}
+        return {
+            "id": self.id,
+            "started": _written(self.started),
+            "completed": _written(self.completed),
+            "modified": _written(self.modified),
+            "email": self.email,
+            "name": self.name,
+            "answers": [*map(list, self.answers)],
+            "points": [*map(list, self.points)],
+        }
+
+
+def _written(moment: Moment) -> str | None:
+    return moment.isoformat() if isinstance(moment, datetime) else moment
+
+
+def parted(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the titles and the texts of pairs."""
+    told = tuple(pairs)
+    return tuple([title for title, _ in told]), tuple([text for _, text in told])
 
 
 class Table(Protocol):
@@ -89,6 +121,7 @@ class Export:
         self.limits = limits
         self.columns = Columns.of(self.table.header, max_columns=limits.max_columns)
         self.kind = "csv" if isinstance(self.table, SeparatedTable) else "xlsx"
+        self._orders: dict[bool | None, DayOrder] = {}
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -102,7 +135,11 @@ class Export:
         Raises:
             ConfigurationError: It writes both orders.
         """
-        return order_of(self._times(), language=self.columns.language, day_first=day_first)
+        known = self._orders.get(day_first)
+        if known is None:
+            known = order_of(self._times(), language=self.columns.language, day_first=day_first)
+            self._orders[day_first] = known
+        return known
 
     def _times(self) -> Iterator[str]:
         places = [self.columns.own[name] for name in _TIMES if name in self.columns.own][:1]
@@ -111,63 +148,90 @@ class Export:
                 if place < len(row) and isinstance(row[place], str) and row[place]:
                     yield row[place].strip()
 
-    def responses(self, mapping: FormMapping) -> Iterator[RawResponse]:
+    def rows(self) -> Iterator[tuple[str, Sequence[Any]]]:
         """
-        Yield the answers; what stands there twice comes once, and a row that has no ID of its own says so.
+        Yield ID and cells of every answer; what stands there twice comes once, and a row without ID of its own says so.
 
         Raises:
-            ConfigurationError: Too many rows, or dates in both orders.
+            ConfigurationError: Too many rows.
         """
-        order, zone = self.order(mapping.day_first), mapping.zone
+        most, place = self.limits.max_rows + 1, self.columns.own["id"]
         seen: dict[str, int] = {}
         for number, row in enumerate(self.table.rows(), 2):
-            if number > self.limits.max_rows + 1:
+            if number > most:
                 msg = f"the file has more than {self.limits.max_rows:,} rows"
                 raise ConfigurationError(msg, hint="raise max_rows if that is right")
             if not any(row):
                 continue
-            raw = self._response(row, order, zone)
-            look = hash(raw)
-            before = seen.setdefault(raw.id, look)
-            if raw.id and before is look:
-                yield raw
-            elif not raw.id or before != look:
-                yield raw._replace(id=f"?row {number}")
+            name = text_of(row[place]) if place < len(row) else ""
+            look = hash(tuple(row))
+            before = seen.setdefault(name, look)
+            if name and before is look:
+                yield name, row
+            elif not name or before != look:
+                yield f"?row {number}", row
 
-    def _response(self, row: Sequence[Any], order: DayOrder, zone: tzinfo) -> RawResponse:
-        columns, width = self.columns, len(row)
-        own = {name: row[place] for name, place in columns.own.items() if place < width}
-        cells = (
-            row[columns.begin : columns.end]
-            if columns.begin and width >= columns.end
-            else [row[place] if place < width else None for place, _ in columns.questions]
+    def responses(self, mapping: FormMapping) -> Iterator[RawResponse]:
+        """
+        Yield the answers.
+
+        Raises:
+            ConfigurationError: Too many rows, or dates in both orders.
+        """
+        read = _RowReader(self.columns, lambda: self.order(mapping.day_first), mapping.zone).read
+        for name, row in self.rows():
+            yield read(name, row)
+
+
+class _RowReader:
+    """
+    Makes answers of rows: where everything stands is asked once for a whole file.
+
+    The order of dates is asked when the first one stands there as text: workbooks mostly hold real dates.
+    """
+
+    def __init__(self, columns: Columns, order: Callable[[], DayOrder], zone: tzinfo) -> None:
+        self._columns, self._order, self._zone = columns, order, zone
+        self._titles, self._begin, self._end = columns.titles, columns.begin, columns.end
+        self._own = tuple(columns.own.get(name, -1) for name in _FIELDS)
+
+    def read(self, name: str, row: Sequence[Any]) -> RawResponse:
+        """Return one answer."""
+        width = len(row)
+        cells: Sequence[Any] = (
+            row[self._begin : self._end]
+            if self._begin and width >= self._end
+            else [row[place] if place < width else None for place, _ in self._columns.questions]
         )
-        # a quarter of the time of a whole export goes by here: most cells are texts
-        texts = [cell.strip() if type(cell) is str else (WHOLE.get(cell) or text_of(cell)) for cell in cells]
-        answers = tuple(zip(columns.titles, texts, strict=True))
-        points = tuple(
-            (title, told) for place, title in columns.points if place < width and (told := text_of(row[place]))
-        )
-        total = text_of(own.get("points"))
-        started, completed, modified = (_instant(own.get(name), order, zone) for name in _FIELDS)
+        own = [row[place] if 0 <= place < width else None for place in self._own]
+        started, completed, modified, email, who, total = own
+        points = self._points(row, text_of(total)) if self._columns.points or total is not None else ()
         return RawResponse(
-            text_of(own.get("id")),
-            started,
-            completed,
-            modified,
-            text_of(own.get("email")) or None,
-            text_of(own.get("name")) or None,
-            answers,
-            (*points, ("", total)) if total else points,
+            name,
+            self._instant(started),
+            self._instant(completed),
+            self._instant(modified),
+            text_of(email) or None,
+            text_of(who) or None,
+            self._titles,
+            # a quarter of the time of a whole export goes by here: most cells are texts
+            tuple([cell.strip() if type(cell) is str else (WHOLE.get(cell) or text_of(cell)) for cell in cells]),
+            points,
         )
 
+    def _points(self, row: Sequence[Any], total: str) -> tuple[tuple[str, str], ...]:
+        width = len(row)
+        told = [(title, text_of(row[place]) if place < width else "") for place, title in self._columns.points]
+        return (*(each for each in told if each[1]), *([("", total)] if total else ()))
 
-def _instant(cell: Any, order: DayOrder, zone: tzinfo) -> str | None:
-    try:
-        moment = instant_of(cell, order, zone)
-    except (ValueError, OverflowError):
-        return "?"  # told when the row is decoded: one bad time parks one answer
-    return moment.isoformat() if moment else None
+    def _instant(self, cell: Any) -> Moment:
+        if cell is None or cell == "":
+            return None
+        order = self._order() if type(cell) is str else _NO_TEXT
+        try:
+            return instant_of(cell, order, self._zone)
+        except (ValueError, OverflowError):
+            return "?"  # told when the row is decoded: one bad time parks one answer
 
 
 def _table_of(path: Path, limits: Limits, sheet: str | None) -> SeparatedTable | WorkbookTable:

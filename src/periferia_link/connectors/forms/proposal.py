@@ -128,7 +128,7 @@ def inspect_export(
         rows += 1
         anonymous += folded(raw.email or "") in _ANONYMOUS
         if rows <= _SAMPLE:
-            for (_, text), texts in zip(raw.answers, found, strict=True):
+            for text, texts in zip(raw.texts, found, strict=True):
                 if text:
                     texts[text] += 1
     taken: set[str] = set()

@@ -7,19 +7,28 @@ The workbook that lives in OneDrive or SharePoint is :class:`~periferia_link.con
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 from periferia_link.connectors.base import Connector
 from periferia_link.connectors.forms._inbox import Inbox
 from periferia_link.connectors.forms._limits import Limits
-from periferia_link.connectors.forms._responses import Export, RawResponse
+from periferia_link.connectors.forms._responses import Export, RawResponse, parted
 from periferia_link.connectors.forms.mapping import FormMapping
 from periferia_link.domain import Survey
 from periferia_link.errors import ConfigurationError
 
-__all__ = ["ExportFile", "ExportSnapshot", "InboxFile", "ResponseSource", "Snapshot", "SurveySource"]
+__all__ = [
+    "ExportFile",
+    "ExportSnapshot",
+    "InboxFile",
+    "NamedSurveys",
+    "OpenedExport",
+    "ResponseSource",
+    "Snapshot",
+    "SurveySource",
+]
 
 _BLOCK = 1024 * 1024
 
@@ -50,6 +59,20 @@ class Snapshot(Protocol):
         ...
 
 
+@runtime_checkable
+class OpenedExport(Protocol):
+    """A snapshot that is an export file, for those who read its cells themselves."""
+
+    def export(self) -> Export:
+        """
+        Open it; a second time it is open already.
+
+        Raises:
+            LinkError: It cannot be read, is dangerous, or is no export.
+        """
+        ...
+
+
 class ResponseSource(Protocol):
     """Anything that answers come from; one parser stands behind all of them."""
 
@@ -77,23 +100,29 @@ class ExportSnapshot:
         self._path, self._limits, self._sheet = path, limits, sheet
         self._opened: Export | None = None
 
-    def _export(self) -> Export:
+    def export(self) -> Export:
+        """
+        Open the file; a second time it is open already.
+
+        Raises:
+            ConfigurationError: It cannot be read, is dangerous, or is no export of Forms.
+        """
         if self._opened is None:
             self._opened = Export(self._path, self._limits, sheet=self._sheet)
         return self._opened
 
     def responses(self, mapping: FormMapping) -> Iterator[RawResponse]:
         """Yield every answer; see :class:`Snapshot`."""
-        return self._export().responses(mapping)
+        return self.export().responses(mapping)
 
     def dates(self, mapping: FormMapping) -> str | None:
         """Say what was assumed; see :class:`Snapshot`."""
-        order = self._export().order(mapping.day_first)
+        order = self.export().order(mapping.day_first)
         return str(order) if order.is_assumed else None
 
     def details(self, mapping: FormMapping) -> Mapping[str, str]:
         """Return format, language and the order of dates; see :class:`Snapshot`."""
-        export = self._export()
+        export = self.export()
         told = {"format": export.kind, "headers": export.columns.language}
         return told | {"dates": str(export.order(mapping.day_first)), "questions": str(len(export.titles))}
 
@@ -207,17 +236,65 @@ class SurveySource:
         """Leave the connector to whoever made it."""
 
 
+class NamedSurveys:
+    """
+    The surveys of another system of the same installation, known by its name until the installation is built.
+
+    Args:
+        system: Its name.
+
+        questionnaire: Only those of this one; all of them without it.
+    """
+
+    kind = "surveys"
+
+    def __init__(self, system: str, *, questionnaire: str | None = None) -> None:
+        self.system, self._questionnaire = system, questionnaire
+        self._source: SurveySource | None = None
+
+    def meet(self, systems: Mapping[str, Connector]) -> None:
+        """
+        Find the system among those of the installation.
+
+        Raises:
+            ConfigurationError: It is not there, or has no surveys.
+        """
+        found = systems.get(self.system)
+        if found is None or "Survey" not in found.capabilities:
+            why = "there is no such system" if found is None else "it has no surveys"
+            msg = f"the surveys of {self.system} cannot be read: {why}"
+            raise ConfigurationError(msg, hint="name another system of the same file under surveys")
+        self._source = SurveySource(found, questionnaire=self._questionnaire)
+
+    def look(self) -> Snapshot:
+        """
+        Read the surveys; see :class:`SurveySource`.
+
+        Raises:
+            ConfigurationError: It has not met the system.
+            ConnectorError: The system refuses.
+        """
+        if self._source is None:
+            msg = f"the surveys of {self.system} are read through an installation"
+            raise ConfigurationError(msg, hint="open the file with Installation.open, or use SurveySource")
+        return self._source.look()
+
+    def close(self) -> None:
+        """Leave the system to the installation."""
+
+
 class _SurveySnapshot:
     def __init__(self, raws: list[RawResponse]) -> None:
         self._raws = raws
         self.state = hashlib.blake2b("".join(raw.version for raw in raws).encode(), digest_size=16).hexdigest()
 
     def responses(self, mapping: FormMapping) -> Iterator[RawResponse]:
-        wanted = {question.title: question for question in mapping.questions}
+        wanted = {question.title: {question.title, *question.aliases} for question in mapping.questions}
+        # what was not answered is empty; where nobody was asked any of them it is the mapping of another survey
+        is_other = {title for raw in self._raws for title in raw.titles}.isdisjoint(set().union(*wanted.values()))
         for raw in self._raws:
-            held = {title for title, _ in raw.answers}
-            missing = [(title, "") for title, question in wanted.items() if not {title, *question.aliases} & held]
-            yield raw._replace(answers=(*raw.answers, *missing))
+            missing = [title for title, names in wanted.items() if not is_other and names.isdisjoint(raw.titles)]
+            yield raw._replace(titles=(*raw.titles, *missing), texts=(*raw.texts, *[""] * len(missing)))
 
     def dates(self, mapping: FormMapping) -> str | None:  # noqa: ARG002
         return None
@@ -226,19 +303,25 @@ class _SurveySnapshot:
         return {"format": "surveys"}
 
 
-def _raw(survey: Survey) -> RawResponse:
-    def told(moment: Any) -> str | None:
-        return None if moment is None else str(moment.isoformat())
+def _told(value: object) -> Iterable[tuple[object, object]]:
+    """Return what stands in an object of texts and numbers."""
+    return [each for each in value.items() if isinstance(each[1], (str, int))] if isinstance(value, Mapping) else ()
 
+
+def _raw(survey: Survey) -> RawResponse:
     pairs = [(answer.question, answer.text or str(answer.value or "")) for answer in survey.answers]
     if survey.nps is not None and not any(answer.measure == "nps" for answer in survey.answers):
         pairs.append(("NPS", str(survey.nps)))
+    held = {title for title, _ in pairs}
+    for told in survey.custom.values():
+        # what came with the link of the survey: a mapping may say that it names the client or a case
+        pairs += [(str(title), str(text)) for title, text in _told(told) if str(title) not in held]
     return RawResponse(
         survey.ref.id if survey.ref else "",
-        told(survey.started_at),
-        told(survey.answered_at),
-        told(survey.updated_at),
+        survey.started_at,
+        survey.answered_at,
+        survey.updated_at,
         survey.email,
         survey.respondent,
-        tuple(pairs),
+        *parted(pairs),
     )

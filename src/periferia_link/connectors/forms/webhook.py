@@ -25,7 +25,7 @@ from pydantic import SecretStr  # noqa: TC002 - callers build one
 
 from periferia_link.connectors.base import Row
 from periferia_link.connectors.forms._inbox import Inbox
-from periferia_link.connectors.forms._responses import RawResponse
+from periferia_link.connectors.forms._responses import RawResponse, parted
 from periferia_link.connectors.forms._times import DayOrder, instant_of
 from periferia_link.connectors.forms.mapping import FormMapping
 from periferia_link.errors import ConfigurationError
@@ -170,15 +170,14 @@ class FormsWebhook:
         email, name = who = [message.get(field) or None for field in ("email", "name")]
         if any(each is not None and (not isinstance(each, str) or len(each) > 400) for each in who):
             return None
-        answers = tuple((title, text or "") for title, text in texts)
-        return RawResponse(number, started, submitted, modified, email, name, answers)
+        titles, said = parted((title, text or "") for title, text in texts)
+        return RawResponse(number, started, submitted, modified, email, name, titles, said)
 
-    def _instant(self, told: Any) -> str | None:
+    def _instant(self, told: Any) -> datetime | None:
         if told is not None and not isinstance(told, str):
             msg = "it is no time"
             raise ValueError(msg)
-        moment = instant_of(told, _ISO, self._mapping.zone)
-        return moment.isoformat() if moment else None
+        return instant_of(told, _ISO, self._mapping.zone)
 
 
 def _text(value: Any) -> str | None:
@@ -197,4 +196,4 @@ def _text(value: Any) -> str | None:
 def _moment(raw: RawResponse) -> str:
     """Return when the answer got its present form, as text that sorts."""
     told = raw.modified or raw.completed
-    return datetime.fromisoformat(told).astimezone(timezone.utc).isoformat() if told else ""
+    return told.astimezone(timezone.utc).isoformat() if isinstance(told, datetime) else ""

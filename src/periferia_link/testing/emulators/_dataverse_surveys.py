@@ -40,6 +40,7 @@ def _question() -> Table:
         *owned(),
         *texts(msfp_name=100, msfp_questiontext=4000, msfp_sourcequestionidentifier=100, msfp_subtitle=2000),
         *texts(msfp_questionchoices=10_000, msfp_sourceparentquestionidentifier=100, msfp_otherproperties=100_000),
+        *texts(msfp_sourcesurveyidentifier=100),
         Column("msfp_questiontype", "Picklist", options={
             647390000: "Single choice", 647390001: "Multi choice", 647390002: "Short text", 647390003: "Long text",
             647390004: "Rating", 647390005: "Date", 647390006: "Ranking", 647390007: "Likert",
@@ -60,6 +61,7 @@ def _answer() -> Table:
         table,
         *owned(),
         *texts(msfp_name=100, msfp_response=4000, msfp_keyphrases=4000, msfp_sourceresponseidentifier=100),
+        *texts(msfp_sourcequestionidentifier=100, msfp_sourcesurveyidentifier=100, msfp_otherproperties=100_000),
         *typed("Double", "msfp_sentimentvalue", limit=5),
         lookup("msfp_questionid", "msfp_question"),
         lookup("msfp_surveyresponseid", "msfp_surveyresponse"),
@@ -73,7 +75,8 @@ def _response() -> Table:
         *texts(msfp_respondent=100, msfp_respondentemailaddress=100, msfp_locale=100, msfp_language=100),
         *texts(msfp_sourceresponseidentifier=100, msfp_sourcesurveyidentifier=100, msfp_otherproperties=100_000),
         *texts(msfp_questionresponseslist=100_000, msfp_embedcontextparameters=100_000),
-        *texts(msfp_satisfactionmetricvalue=100_000),
+        *texts(msfp_satisfactionmetricvalue=100_000, msfp_name=100, msfp_responsetype=100, msfp_surveyresponseurl=4000),
+        *typed("Boolean", "msfp_isquestionresponsegenerated"),
         *typed("Integer", "msfp_npsscore"),
         *typed("DateTime", "msfp_startdate", "msfp_submitdate"),
         Column("msfp_sentiment", "Picklist", options=sentiments),
@@ -99,5 +102,8 @@ def _invitation() -> Table:
 
 
 def survey_tables() -> list[Table]:
-    """Return fresh definitions."""
-    return [_survey(), _question(), _answer(), _response(), _invitation()]
+    """Return fresh definitions; their schema names are written small, unlike those of the tables of Dynamics 365."""
+    tables = [_survey(), _question(), _answer(), _response(), _invitation()]
+    for table in tables:
+        table.schema = table.logical
+    return tables

@@ -10,6 +10,7 @@ import pytest
 from forms_workbooks import ES, PARTS, packed, sheet_xml, text_csv, xlsx
 from periferia_link.connectors.forms._archive import check_workbook
 from periferia_link.connectors.forms._limits import Limits
+from periferia_link.connectors.forms._reach import Reach, reach_in_full
 from periferia_link.connectors.forms._responses import Export
 from periferia_link.errors import ConfigurationError
 
@@ -72,6 +73,71 @@ class TestWorkbooks:
         sheet = sheet_xml(ROWS).replace("</sheetData>", f"<row><c {reference}><v>1</v></c></row></sheetData>")
         with pytest.raises(ConfigurationError, match="spans"):
             check(book(sheet))
+
+    @pytest.mark.parametrize(
+        "tag",
+        [
+            '<x:c xmlns:x="y" r="XFD1048576">',
+            '<c r  ="XFD1048576">',
+            '<c\tr\n=\n"XFD1048576">',
+            '<c s="1"r="XFD1048576">',
+            '<c r="A1" r="XFD1048576">',
+            '<c t=">" r="XFD1048576">',
+            '<c r="XFD00000001048576">',
+            '<c a="' + "x" * 600_000 + '" r="XFD1048576">',
+        ],
+    )
+    def test_a_cell_far_away_that_is_written_oddly(self, check, tag):
+        """A reader that is content with less than Excel writes finds it, so it is found here."""
+        end = "</x:c>" if tag.startswith("<x") else "</c>"
+        sheet = sheet_xml(ROWS).replace("</sheetData>", f"<row>{tag}<v>1</v>{end}</row></sheetData>")
+        with pytest.raises(ConfigurationError, match="spans"):
+            check(book(sheet))
+
+    def test_cells_without_a_reference(self, check):
+        """They stand beside each other in the row that the row names: the rectangle is as large."""
+        bare = "<c><v>1</v></c>"
+        far = f'<row r="1000000">{bare}</row><row r="1">{bare * 900}</row>'
+        with pytest.raises(ConfigurationError, match="spans"):
+            check(book(sheet_xml(ROWS).replace("</sheetData>", f"{far}</sheetData>")))
+        near = f'<row r="9">{bare}</row><row>{bare * 900}</row>'
+        check(book(sheet_xml(ROWS).replace("</sheetData>", f"{near}</sheetData>")))
+        with pytest.raises(ConfigurationError, match="spans 906 columns"):
+            check(book(sheet_xml(ROWS).replace("</sheetData>", f"{near}</sheetData>")), max_columns=900)
+
+    def test_a_sheet_of_another_name(self, check):
+        """A sheet is what the workbook calls so, whatever its file is called."""
+        sheet = sheet_xml(ROWS).replace("</sheetData>", '<row><c r="XFD1048576"><v>1</v></c></row></sheetData>')
+        links = PARTS["xl/_rels/workbook.xml.rels"].replace("worksheets/sheet1.xml", "data.bin")
+        parts = {**PARTS, "xl/_rels/workbook.xml.rels": links}
+        with pytest.raises(ConfigurationError, match="spans"):
+            check(packed({**parts, "xl/data.bin": sheet}))
+        with pytest.raises(ConfigurationError, match="DOCTYPE"):
+            check(packed({**parts, "xl/data.bin": f"<!DOCTYPE x>{sheet_xml(ROWS)}"}))
+
+    def test_a_tag_without_an_end(self, check):
+        """Is not waited for."""
+        head, rows, tail = sheet_xml(ROWS).rpartition("</sheetData>")
+        noise = "".join(chr(97 + number * number % 23) for number in range(3_000_000))
+        with pytest.raises(ConfigurationError, match="no workbook"):
+            check(book(f'{head}<row><c a="{noise}"/></row>{rows}{tail}'))
+        check(book(f"{head}<!--{noise}-->{rows}{tail}"))
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1_000])
+    @pytest.mark.parametrize("is_plain", [True, False], ids=["plain", "odd"])
+    def test_tags_across_blocks(self, size, is_plain):
+        """Where the blocks end changes nothing of what is found."""
+        sheet = sheet_xml([["x"] * 40] * 30 + [[1] * 3] * 100).encode()
+        if not is_plain:
+            sheet = sheet.replace(b"<c ", b"<c  ")
+        blocks = [sheet[begin : begin + size] for begin in range(0, len(sheet), size)]
+        assert (40, 130) == reach_in_full(iter(blocks))
+        reach = Reach()
+        for block in blocks:
+            reach.look(block)
+        reach.end()
+        assert not is_plain or (52, 999) == reach.span
+        assert is_plain is not reach.is_odd
 
     @pytest.mark.parametrize(("columns", "rows"), [(30, 400), (3, 1_200), (100, 20), (700, 3)])
     def test_many_cells_that_are_there(self, check, columns, rows):
