@@ -14,9 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import rfc_fault_cells
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "faults.md"
-CONNECTORS = ("Dynamics365", "SapBusinessOne", "Periticket", "Ticketing", "AzureDevOps", "Memory")
+CONNECTORS = ("Dynamics365", "SapBusinessOne", "Periticket", "Ticketing", "AzureDevOps", "SapRfc", "Memory")
 
 FAULTS = {
     "F1": "the process dies at any point",
@@ -82,6 +84,7 @@ _CONTRACT = {
     "Periticket": "tests/contract/test_periticket.py::TestPeriticketTickets::",
     "Ticketing": "tests/contract/test_plain_desk.py::TestPlainDesk::",
     "AzureDevOps": "tests/contract/test_azure_devops.py::TestAzureDevOps::",
+    "SapRfc": "tests/contract/test_sap_rfc.py::TestSapRfc::",
     "Memory": "tests/contract/test_memory.py::TestMemory::",
 }
 _HTTP = CONNECTORS[:5]
@@ -187,6 +190,7 @@ _PROMISES = {
 _ELSEWHERE = {
     "Periticket": ("test_one_refusal_in_a_batch",),  # one write a request: there is no batch
     "Ticketing": ("test_one_refusal_in_a_batch", "test_a_deletion_between_pages_hides_nothing"),  # no deletions, either
+    "SapRfc": rfc_fault_cells.MEANINGLESS,
 }
 """Promises that mean nothing to a connector: its cell stands on the other tests."""
 
@@ -240,6 +244,8 @@ _OWN: dict[tuple[str, str], Cell] = {
     ("AzureDevOps", "F10"): Cell(
         (f"{_DEVOPS}test_devops_reads.py::TestFeeds::test_a_token_that_the_service_refuses_is_expired",)
     ),
+    **{("SapRfc", fault): Cell(shown) for fault, shown in rfc_fault_cells.PROOFS.items()},
+    **{("SapRfc", fault): _never(reason) for fault, reason in rfc_fault_cells.REASONS.items()},
     ("Ticketing", "F10"): _never("its place is a time of ours, and its clients leave no tombstones that could expire"),
 }
 

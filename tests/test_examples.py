@@ -25,6 +25,7 @@ SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 SAYS = {
     "async_service": '"created": 1',
+    "close_a_month": "P-1/2026-11 3,150,000.00 COP for C900123456",
     "first_flow": "clients",
     "several_companies": "erp-pe ['Andina S.A.C.']",
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from periferia_link.connectors.forms import Forms
     from periferia_link.connectors.periticket import Periticket
     from periferia_link.connectors.sap_business_one import SapBusinessOne
+    from periferia_link.connectors.sap_rfc import SapRfc
     from periferia_link.connectors.ticketing import Ticketing, TicketProfile
     from periferia_link.domain import (
         Client,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         CostEntry,
         Employee,
         Interaction,
+        Invoice,
         Lead,
         Money,
         Opportunity,
@@ -63,6 +65,7 @@ __all__ = [
     "Forms",
     "Installation",
     "Interaction",
+    "Invoice",
     "Lead",
     "LinkError",
     "Money",
@@ -74,6 +77,7 @@ __all__ = [
     "Ref",
     "RunReport",
     "SapBusinessOne",
+    "SapRfc",
     "Settings",
     "SqliteLedger",
     "Survey",
@@ -96,6 +100,7 @@ _HOMES = {
     "connectors.forms": ("Forms",),
     "connectors.periticket": ("Periticket",),
     "connectors.sap_business_one": ("SapBusinessOne",),
+    "connectors.sap_rfc": ("SapRfc",),
     "connectors.ticketing": ("TicketProfile", "Ticketing"),
     "domain": (
         "Client",
@@ -104,6 +109,7 @@ _HOMES = {
         "CostEntry",
         "Employee",
         "Interaction",
+        "Invoice",
         "Lead",
         "Money",
         "Opportunity",

@@ -9,7 +9,7 @@ import pickle
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from campaign.books_check import Findings, check
 from campaign.crash_chain import ORIGINS, World, chain
 from campaign.forks import start_child
 from periferia_link.clock import SystemClock
+from periferia_link.engine import Flow
 from periferia_link.ledger import SqliteLedger
 from periferia_link.testing.emulators import FaultRule, OffsetClock, host
 from periferia_link.transport._http import HttpWire
@@ -34,9 +35,9 @@ _TICK = 0.002
 class Relay:
     """Carries requests for the systems' names to the loopback ports where they are served, by the real HTTP client."""
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
+    def __init__(self, addresses: Mapping[str, str], ca_file: str | None = None) -> None:
         self._ways = {
-            origin: (url, HttpWire(Site(url, allow_private=True), allow_private=True))
+            origin: (url, HttpWire(Site(url, allow_private=True), ca_file=ca_file, allow_private=True))
             for origin, url in addresses.items()
         }
 
@@ -158,19 +159,23 @@ class _Serving:
 
 
 class Server:
-    """The harness's end of a server process; ends it at the end of a ``with`` block."""
+    """
+    The harness's end of a server process; ends it at the end of a ``with`` block.
 
-    def __init__(self, world: World) -> None:
+    ``serving`` is what runs in it: its methods are those of this object.
+    """
+
+    def __init__(self, world: Any, serving: Callable[[Any], object] = _Serving) -> None:
         ours, theirs = socket.socketpair()
 
         def serve(writing: int) -> None:
             ours.close()
             os.close(writing)
-            serving = _Serving(world)
+            served = serving(world)
             with theirs, theirs.makefile("rwb") as line:
                 while True:
                     name, args = pickle.load(line)
-                    pickle.dump(getattr(serving, name)(*args), line)
+                    pickle.dump(getattr(served, name)(*args), line)
                     line.flush()
 
         self.pid, self._reading = start_child(serve)
@@ -201,9 +206,17 @@ class Server:
 
 
 class Client:
-    """A process that runs the chain over real HTTP until it is done, or killed."""
+    """A process that runs the chain (or other flows) over real HTTP until it is done, or killed."""
 
-    def __init__(self, world: World, server: Server, ledger: Path) -> None:
+    def __init__(
+        self,
+        world: Any,
+        server: Server,
+        ledger: Path,
+        *,
+        flows: Callable[[], Sequence[Flow]] = chain,
+        ca_file: str | None = None,
+    ) -> None:
         addresses, admins, ahead = server.addresses(), server.admins(), server.ahead()
 
         def work(writing: int) -> None:
@@ -211,7 +224,7 @@ class Client:
             clock = SharedClock(ahead, admins)
             try:
                 with SqliteLedger.open(ledger) as book:
-                    world.engine(book, Relay(addresses), clock).run(chain())
+                    world.engine(book, Relay(addresses, ca_file), clock).run(flows())
             except Exception as exc:
                 result = f"{type(exc).__name__}: {exc}"
             os.write(writing, result.encode())

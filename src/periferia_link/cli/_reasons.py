@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from periferia_link.cli._cost_words import COSTS
 from periferia_link.cli._problems import PROBLEMS
 
 __all__ = ["in_spanish"]
@@ -95,7 +96,7 @@ _WORDS = {
 
 def in_spanish(sentence: str) -> str:
     """Return the sentence in Spanish; one that is not known stays as it is."""
-    for pattern, spanish in (*_SENTENCES, *PROBLEMS):
+    for pattern, spanish in (*_SENTENCES, *COSTS, *PROBLEMS):
         found = re.fullmatch(pattern, sentence)
         if found:
             values = [_WORDS.get(value, value) for value in found.groups()]

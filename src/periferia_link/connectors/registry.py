@@ -52,6 +52,7 @@ _connectors = {
     "forms": Known("periferia_link.connectors.forms:Forms", "pip install 'periferia-link[excel]'"),
     "periticket": Known("periferia_link.connectors.periticket:Periticket", _WHOLE),
     "sap-business-one": Known("periferia_link.connectors.sap_business_one:SapBusinessOne", _WHOLE),
+    "sap-rfc": Known("periferia_link.connectors.sap_rfc:SapRfc", "pip install 'periferia-link[rfc]'"),
     "ticketing": Known("periferia_link.connectors.ticketing:Ticketing", _WHOLE),
 }
 

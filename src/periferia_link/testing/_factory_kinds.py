@@ -140,6 +140,16 @@ def _cost_centre(draw: Draw) -> dict[str, Any]:
     return {"code": code, "name": f"Centro {draw.number}", "distribution_rule": code}
 
 
+def _exchange_rate(draw: Draw) -> dict[str, Any]:
+    return {
+        "currency": draw.dice.choice(("USD", "EUR")),
+        "into": "COP",
+        "on": draw.day(300),
+        "factor": Decimal(draw.dice.randrange(390_000, 470_000)) / 100,
+        "source": "TRM",
+    }
+
+
 def _time_entry(draw: Draw) -> dict[str, Any]:
     worked_on = draw.day(30)
     return {
@@ -313,6 +323,7 @@ BUILDERS: Mapping[str, Builder] = MappingProxyType(
         "CostCentre": _cost_centre,
         "CostEntry": _cost_entry,
         "Employee": _employee,
+        "ExchangeRate": _exchange_rate,
         "Interaction": _interaction,
         "Invoice": _invoice,
         "Lead": _lead,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from periferia_link.domain import Ref
-from periferia_link.ledger import Standing
-from periferia_link.ledger.protocol import AMBIGUOUS, FOLLOWER, GONE, HELD, PARKED, SKIPPED, WAITING
+from periferia_link.ledger import PART, Standing
+from periferia_link.ledger.protocol import AMBIGUOUS, FOLLOWER, GONE, HELD, OK, PARKED, SKIPPED, WAITING
 from periferia_link.trace._found import Gap
 from periferia_link.trace._kinds import LEFT_OUT, MISSING
 
@@ -16,7 +16,12 @@ __all__ = ["gaps_of", "note_of"]
 def gaps_of(ref: Ref, standings: Iterable[Standing], *, by: Ref | None) -> list[Gap]:
     """Return what is missing at one record; *by* is the record that led to it."""
     gaps: list[Gap] = []
-    for one in standings:
+    found = list(standings)
+    # a record that became several things: its parts stand for it
+    parted = {one.flow for one in found if PART in one.key}
+    for one in found:
+        if one.flow in parted and PART not in one.key and one.state == OK and not one.desk:
+            continue
         if one.state is None:
             if by is not None:
                 said = f"{ref} is named by {by} and flow {one.flow} has not seen it"

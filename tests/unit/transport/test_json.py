@@ -198,6 +198,11 @@ class TestWriting:
         value = {"b": Decimal("100.10"), "a": ["ñ\n", None, True, 1.5, 7, Decimal("1E+2")], "c": {}, "d": []}
         assert '{"a":["ñ\\n",null,true,1.5,7,100],"b":100.10,"c":{},"d":[]}'.encode() == dumps(value)
 
+    @given(st.dictionaries(st.text(), st.none() | st.booleans() | st.text() | st.integers(), max_size=6))
+    def test_a_flat_record(self, value: dict[str, object]) -> None:
+        """One record, as most are, is written as it would be inside another value."""
+        assert dumps([value]) == b"[%s]" % dumps(value)
+
     @given(json_values)
     def test_round_trip(self, value: object) -> None:
         """What is written is read back as it was, digit by digit."""

@@ -33,6 +33,7 @@ class Admin:
         POST   /release              let {"n": 5} go on, or every held request
         POST   /clock                {"advance": seconds}
         POST   /seed                 {table: [records]} into the books
+        POST   /restart              the system starts again: sessions end, new metadata is seen
         POST   /reset                books, log and faults as at the start
     """
 
@@ -54,6 +55,7 @@ class Admin:
             "DELETE /faults": self._clear_faults,
             "POST /clock": self._advance,
             "POST /seed": self._seed,
+            "POST /restart": self._restart,
             "POST /reset": self._reset,
         }
         # These wait or wake: they must not hold the lock that the emulator answers under.
@@ -125,6 +127,10 @@ class Admin:
             raise ConfigurationError(msg, hint='for example {"accounts": [{"id": "1", "name": "A"}]}')
         self._emulator.load(asked)
         return {table: len(records) for table, records in asked.items()}
+
+    def _restart(self, _: Json) -> Json:
+        self._emulator.restart()
+        return {"restarted": self._emulator.name}
 
     def _reset(self, _: Json) -> Json:
         self._holding.drop()

@@ -100,6 +100,9 @@ class Emulator(abc.ABC):
         """Make an error answer in the system's own shape; faults of the kind ``status`` use it."""
         return json_response(status, {"error": {"code": code, "message": message}})
 
+    def restart(self) -> None:  # noqa: B027 - most systems notice nothing
+        """Start the system again: what it keeps outside its books is forgotten or read anew."""
+
     def expectation(self, request: Request) -> Response | None:  # noqa: ARG002 - for subclasses
         """
         Refuse ``Expect: 100-continue`` before the body comes, or return None to let it come.
