@@ -26,8 +26,8 @@ class TestCrashSample:
     def test_simulated_crashes(self, stage, marker, trouble):
         """Dead before or after a request or a commit: the next run finishes the work, once."""
         scenario = Scenario(stage, 71, Options(marker=marker), trouble=trouble, size=SMALL)
-        done = list(crashes(scenario, step=4 if stage == "changed" else 5, offset=1))
-        assert len(done) > 30
+        done = list(crashes(scenario, step=9 if stage == "changed" else 11, offset=1))
+        assert len(done) > 12
         assert [str(crash) for crash in done if crash.findings.all()] == []
 
     def test_real_kills(self):

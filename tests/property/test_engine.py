@@ -168,7 +168,7 @@ class TestLabour:
     """Booked is the sum of hours times rate, to the cent, whatever was corrected, lost or refused on the way."""
 
     @given(labour_steps, guards, st.sampled_from(["day", "entry"]))
-    @settings(max_examples=80)
+    @settings(max_examples=40)
     def test_the_books_are_right(self, steps, guard, per):
         """Entries, rates, currencies, corrections, deletions and lost answers in any order."""
         flow = labour_flow(per=per)
@@ -183,7 +183,7 @@ class TestLabour:
             assert {currency: -amount for currency, amount in booked(here.erp).items()} == booked(here.erp, "2505")
 
     @given(st.dictionaries(keys, entries, min_size=1), guards, faults)
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     def test_each_entry_is_booked_once(self, wanted, guard, answers):
         """One posting for each entry that counts, and its trace leads there."""
         flow = labour_flow(per="entry")
@@ -201,7 +201,7 @@ class TestLabour:
             assert Counter(counts) == covered
 
     @given(labour_steps)
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     def test_a_plan_says_what_the_run_posts(self, steps):
         """Applying a plan posts just what it lists; a plan made after that is empty."""
         flow = labour_flow()
@@ -268,7 +268,7 @@ class TestRecords:
     @given(
         client_steps, guards, st.sampled_from(["delta", "scan"]), st.integers(1, 4), st.integers(1, 3), st.booleans()
     )
-    @settings(max_examples=100)
+    @settings(max_examples=50)
     def test_both_sides_agree(self, steps, guard, feed, page, batch, atomic):
         """The target holds what the source holds, each record once."""
         flow = client_flow(on_delete="delete", ceilings=FREE)
@@ -282,7 +282,7 @@ class TestRecords:
             assert wanted == Counter(dict(shown(one))["name"] for one in here.erp.holds("Client"))
 
     @given(client_steps, guards)
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     def test_nothing_is_made_twice(self, steps, guard):
         """With ignored deletions the target holds each record that ever was in the source, once."""
         flow = client_flow(ceilings=FREE)
@@ -299,7 +299,7 @@ class TestRecords:
             assert len(here.erp.holds("Client")) >= len(registry.clients)
 
     @given(client_steps, guards)
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     def test_one_becomes_several(self, steps, guard):
         """As many as its projection says, now and after every change."""
         flow = client_flow(project=several, on_delete="delete", ceilings=FREE)
@@ -312,7 +312,7 @@ class TestRecords:
             assert wanted == Counter(one.name for one in here.erp.holds("Client"))
 
     @given(client_steps)
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     def test_a_plan_that_was_applied_is_empty(self, steps):
         """A plan lists what apply writes, and afterwards there is nothing left to list."""
         flow = client_flow(on_delete="delete", ceilings=FREE)
@@ -335,7 +335,7 @@ class TestRecords:
         st.sampled_from(["source", "target"]),
         st.sampled_from(["precondition", "compare"]),
     )
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     def test_both_sides_edit(self, rounds, policy, concurrency):
         """A field that one side changed is that side's; one that both changed goes by the policy."""
         flow = client_flow(on_conflict=policy, ceilings=FREE)
@@ -383,7 +383,7 @@ class TestIdentity:
     """Which record is which."""
 
     @given(known_clients, known_clients, st.integers(1, 5), guards)
-    @settings(max_examples=80)
+    @settings(max_examples=40)
     def test_every_record_has_one_fate(self, ours, theirs, page, guard):
         """Linked, created or in review; a tax id that the target did not hold is created once."""
         flow = client_flow(match=MATCH)
@@ -405,7 +405,7 @@ class TestIdentity:
             )
 
     @given(known_clients, known_clients)
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     def test_pages_make_no_difference(self, ours, theirs):
         """What becomes of a record does not depend on how many stand on a page."""
 
@@ -421,7 +421,7 @@ class TestIdentity:
         assert outcome(1) == outcome(100)
 
     @given(known_clients, known_clients)
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     def test_adoption_writes_nothing(self, ours, theirs):
         """It links and asks; the run that follows ends where a run without it ends."""
         flow = client_flow(match=MATCH)

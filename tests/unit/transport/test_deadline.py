@@ -14,7 +14,7 @@ from periferia_link.clock import SystemClock
 from periferia_link.errors import OutcomeUnknownError, RequestTimeoutError, UnavailableError
 from periferia_link.transport._transport import Transport
 
-DEADLINE = 0.4
+DEADLINE = 0.25
 GRACE = 1.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources import files
@@ -70,6 +71,15 @@ def load_profile(name: str | Path) -> TicketProfile:
     Raises:
         ConfigurationError: There is none, or something in it is wrong; the message says where.
     """
+    return _shipped(name) if isinstance(name, str) and name in shipped_profiles() else _read(name)
+
+
+@functools.cache
+def _shipped(name: str) -> TicketProfile:
+    return _read(name)
+
+
+def _read(name: str | Path) -> TicketProfile:
     return profile_from(parse_toml(profile_text(name), where=_shown(name)), where=_shown(name))
 
 
