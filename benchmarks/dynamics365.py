@@ -195,7 +195,7 @@ def create_ours(prefix: str, count: int, deadline: float = 30.0) -> dict[str, fl
     )
     with (
         tempfile.TemporaryDirectory() as folder,
-        our_connector(max_batch=500 if count > 1000 else 100, deadline=deadline, parallel=3) as connector,
+        our_connector(max_batch=500 if count > 1000 else 100, deadline=deadline, parallel=4) as connector,
     ):
         ledger = SqliteLedger.open(os.path.join(folder, "bench.db"))
         engine = Engine({"erp": source, "crm": connector}, ledger)

@@ -53,7 +53,8 @@ def decide(session: Session, rows: Sequence[Row], digests: Mapping[str, bytes], 
     create = _creation(session, work)
     # a page may list a record twice: the last row is the newest
     for key, row in {row.key: row for row in rows}.items():
-        case = Case(row, digests.get(key), known.get(key))
+        # the constructor of a named tuple costs as much as all else here
+        case = tuple.__new__(Case, (row, digests.get(key), known.get(key)))
         if key in opened:
             # one open operation a link: the newer version waits and becomes an update
             work.defer(key)
@@ -118,17 +119,18 @@ def _projection(session: Session, work: Work) -> Callable[[Row], Any]:
     flow, edges, context = session.flow, work.edges, session.context
     decode, kind, make = session.source.decode, flow.source[1], flow.contribute or flow.project
     starts, dated = flow.starts, flow.dated
-    alone: type[Entity] | None = None  # a kind that never points at another record
+    last: type[Entity] | None = None  # most pages hold one kind: the fields that may point elsewhere are asked for once
+    pointing: tuple[str, ...] = ()
 
     def project(row: Row) -> Any:
-        nonlocal alone
+        nonlocal last, pointing
         entity = decode(kind, row)
-        if type(entity) is not alone:
-            references = entity.references()
-            if references:
-                edges.extend((str(entity.ref), str(ref), name, None) for name, ref in references.items())
-            elif not entity.reference_fields():
-                alone = type(entity)
+        if type(entity) is not last:
+            last, pointing = type(entity), entity.reference_fields()
+        held = entity.__dict__
+        for name in pointing:
+            if held[name] is not None:
+                edges.append((str(entity.ref), str(held[name]), name, None))
         if starts is not None and dated is not None:
             day = dated(entity)
             if day is None or day < starts:
@@ -157,7 +159,7 @@ def projected(session: Session, work: Work, case: Case, project: Callable[..., A
     except STUMBLES as exc:
         _stumbled(session, work, case, exc)
     else:
-        asked = context.drain()
+        asked = context.drain() if context.upon or context.related else set()
         if not asked and case.known is None and type(wanted) is not Wait:
             return wanted
         if isinstance(wanted, Wait):
@@ -327,7 +329,6 @@ def _creation(session: Session, work: Work) -> Callable[[Case, Entity], None]:
         body = entity_body(wanted)
         main, _, part = key.partition(PART)
         create_key = key_for(system, main, part)
-        # the constructor of a named tuple costs as much as all else here
         write = new(Write, (create_key, "create", None, wanted, fields_to_send(wanted), None, None, body))
         plan(Item(key, write, system, body, body))
         fresh[key] = (stream, key, row.version, case.raw, OK, None, None, None, body, create_key)

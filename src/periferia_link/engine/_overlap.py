@@ -11,7 +11,7 @@ from periferia_link.engine.apply import Driver, by_system
 
 __all__ = ["Overlap"]
 
-_FIRST, _SLICE = 200, 500  # records; deciding 500 takes about as long as a request does (measured)
+_FIRST, _SLICE = 100, 500  # records; deciding 500 takes about as long as a request does (measured)
 
 
 class Overlap:
@@ -58,11 +58,12 @@ class Overlap:
         # a page may list a record twice: the last row is the newest
         once = {row.key: row for row in rows}
         news = [row for key, row in once.items() if key not in there]
-        # the first slice is short: until it has left, nobody works beside this thread
+        # the first slice is short: until it has left, nobody works beside this thread. The next ones grow slowly:
+        # deciding one must not take longer than the far side takes for the one before
         begin, size = 0, min(_FIRST, self._slice)
         while begin + size < len(news):
             yield news[begin : begin + size], (), False
-            begin, size = begin + size, min(2 * size, self._slice)
+            begin, size = begin + size, min(size + size // 3, self._slice)
         yield [*news[begin:], *(row for key, row in once.items() if key in there)], known, True
 
     def heed(self, asked: Iterable[Iterable[str]]) -> None:

@@ -245,6 +245,9 @@ class Driver:
         Systems without a precondition are read and compared every time; the others only when the version is not
         known or has moved.
         """
+        items = list(items)
+        if {item.write.mode for item in items} <= {"create", "action"}:
+            return items
         ready: list[Item] = []
         blind: list[Item] = []
         for item in items:

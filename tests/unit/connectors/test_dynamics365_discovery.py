@@ -31,7 +31,7 @@ def crm():
     crm = Crm()
     tables = crm.emulator.tables
     for table, column in (("account", "pl_nit"), ("opportunity", "pl_number"), ("incident", "pl_key")):
-        del tables[table].columns[column]
+        tables[table].drop(tables[table].columns[column])
     for table, column in (("account", "cr123_nit"), ("account", "cr123_segment"), ("incident", "cr123_externalkey")):
         crm.emulator.add_column(table, column)
     crm.emulator.add_column("opportunity", "cr123_consecutivo")

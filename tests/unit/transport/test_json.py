@@ -203,6 +203,11 @@ class TestWriting:
         """One record, as most are, is written as it would be inside another value."""
         assert dumps([value]) == b"[%s]" % dumps(value)
 
+    @given(st.dictionaries(st.text(), st.none() | st.booleans() | st.text(), min_size=1, max_size=6))
+    def test_whatever_is_installed(self, value: dict[str, object]) -> None:
+        """The same bytes with the standard library alone."""
+        assert dumps(value) == _json.standard_flat(value)
+
     @given(json_values)
     def test_round_trip(self, value: object) -> None:
         """What is written is read back as it was, digit by digit."""

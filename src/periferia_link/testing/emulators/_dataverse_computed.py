@@ -61,8 +61,10 @@ def computed(table: Table, row: Mapping[str, Any], currency: str) -> Record:
         made["fullname"] = " ".join(row[part] for part in parts if row.get(part))
     if table.logical == "annotation":
         made |= _of_a_note(row)
-    is_priced = any(column.type == "Money" and row.get(column.name) is not None for column in table.columns.values())
-    if is_priced and "_transactioncurrencyid_value" not in row:
+    if "_transactioncurrencyid_value" not in row and any(
+        value is not None and (column := table.columns.get(name)) is not None and column.type == "Money"
+        for name, value in row.items()
+    ):
         made["_transactioncurrencyid_value"] = currency
     return made
 

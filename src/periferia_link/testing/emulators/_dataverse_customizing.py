@@ -85,7 +85,7 @@ class Customizing:
         """
         if "_" not in column.name:
             raise DataverseRefused(403, "0x80047007", f"The attribute '{column.name}' cannot be deleted.")
-        del table.columns[column.name]
+        table.drop(column)
         rows = self.rows.of(table)
         for key, row in list(rows.items()):
             rows[key] = {name: value for name, value in row.items() if name.partition("@")[0] != column.wire}

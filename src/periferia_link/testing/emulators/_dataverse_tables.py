@@ -87,6 +87,7 @@ class Table:
     refuses: Mapping[str, str] = field(default_factory=dict)
     is_elastic: bool = False
     schema: str = ""
+    _navigations: dict[str, tuple[Column, str]] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def schema_name(self) -> str:
@@ -114,6 +115,12 @@ class Table:
         """Add or replace columns."""
         for column in columns:
             self.columns[column.name] = column
+        self._navigations = None
+
+    def drop(self, column: Column) -> None:
+        """Take a column away."""
+        del self.columns[column.name]
+        self._navigations = None
 
     def readable(self, wire: str) -> Column | None:
         """Return the column behind a property name of a query, if there is one."""
@@ -125,10 +132,13 @@ class Table:
 
     def navigation(self, name: str) -> tuple[Column, str] | None:
         """Return lookup column and target table of a single-valued navigation property (case matters)."""
-        for column in self.columns.values():
-            if name in column.targets:
-                return column, column.targets[name]
-        return None
+        if self._navigations is None:
+            found: dict[str, tuple[Column, str]] = {}
+            for column in self.columns.values():
+                for property_name, target in column.targets.items():
+                    found.setdefault(property_name, (column, target))
+            self._navigations = found
+        return self._navigations.get(name)
 
     def ensure(self, wire: str, sample: object) -> None:
         """
