@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -75,7 +76,7 @@ class World:
 
     def standing(self):
         """Say what the ledger holds of the client, in the words of the picture; read past the process that runs."""
-        with sqlite3.connect(self.path) as peek:
+        with closing(sqlite3.connect(self.path)) as peek:
             states = [row[0] for row in peek.execute("SELECT state FROM operation")]
             requests = peek.execute("SELECT count(*) FROM request").fetchone()[0]
             links = peek.execute("SELECT count(*) FROM record WHERE target IS NOT NULL").fetchone()[0]

@@ -168,9 +168,11 @@ def parse_toml(text: str, *, where: str) -> dict[str, Any]:
         ConfigurationError: It is none; the message says line and column, not content.
     """
     try:
-        return tomllib.loads(text, parse_float=Decimal)
+        table: dict[str, Any] = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError) as exc:
         why = str(exc)
+    else:
+        return table
     msg = f"{where} is not TOML: {why}"
     raise ConfigurationError(msg, hint="texts need quotes, tables look like [kinds.Ticket]")
 

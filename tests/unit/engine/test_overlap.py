@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -124,7 +125,7 @@ class TestTheSameProtocol:
         seen = []
 
         def look(writes):
-            with sqlite3.connect(path) as other:
+            with closing(sqlite3.connect(path)) as other:
                 intents = other.execute("SELECT sum(last - first + 1) FROM request").fetchone()[0]
                 cursor = other.execute("SELECT value FROM cursor").fetchone()
             seen.append((intents, cursor))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import traceback
+from contextlib import closing
 from urllib.parse import quote
 
 import pytest
@@ -105,9 +106,12 @@ class TestCanary:
 class TestOthers:
     """The log of other users of the library is theirs."""
 
-    def test_is_not_touched(self, caplog) -> None:
+    def test_is_not_touched(self, serve, tools, clock, caplog) -> None:
         """Records outside of our exchanges pass as they are."""
+        with closing(Transport(serve(tools.answer()).url, system="erp", clock=clock, allow_private=True)) as ours:
+            ours.read("GET", "a")  # the log is looked after from the first connection on
         caplog.set_level(logging.DEBUG)
+        caplog.clear()
         log = logging.getLogger(f"{LIBRARY}.http11")
         log.debug("receive_response_headers.complete return_value=%s", "theirs")
         with exchange(1.0):
