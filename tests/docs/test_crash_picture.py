@@ -80,7 +80,6 @@ class World:
             states = [row[0] for row in peek.execute("SELECT state FROM operation")]
             requests = peek.execute("SELECT count(*) FROM request").fetchone()[0]
             links = peek.execute("SELECT count(*) FROM record WHERE target IS NOT NULL").fetchone()[0]
-        peek.close()
         if links:
             return "linked"
         return {(): "nothing", (0,): "in flight" if requests else "planned", (1,): "ambiguous"}[tuple(states)]
