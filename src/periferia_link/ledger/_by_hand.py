@@ -51,9 +51,9 @@ class ByHand:
         """Return parked records: all of them, or those called *record* (its key, its reference, a posting's names)."""
         rows = self._db.execute(
             "SELECT p.stream, s.flow, p.key, p.error, p.reason, p.next_step, p.since, p.attempts, p.retry_at, p.body"
-            " FROM parked p JOIN stream s ON s.id=p.stream WHERE ?1 IS NULL OR s.flow=?1"
+            " FROM parked p JOIN stream s ON s.id=p.stream WHERE ? IS NULL OR s.flow=?"
             " ORDER BY p.since, s.flow, p.key",
-            (flow,),
+            (flow, flow),
         ).fetchall()
         found = [self._waiting(row[0], Parked(*row[1:9]), row[9]) for row in rows]
         return [one for one in found if record is None or record in _names_of(one)]
@@ -64,9 +64,9 @@ class ByHand:
         """Return records in review, or those called *record*; those decided too when it is asked for."""
         rows = self._db.execute(
             "SELECT r.stream, s.flow, r.key, r.reason, r.candidates, r.since, r.verdict FROM review r"
-            " JOIN stream s ON s.id=r.stream WHERE (?1 IS NULL OR s.flow=?1) AND (?2 OR r.verdict IS NULL)"
+            " JOIN stream s ON s.id=r.stream WHERE (? IS NULL OR s.flow=?) AND (? OR r.verdict IS NULL)"
             " ORDER BY r.since, s.flow, r.key",
-            (flow, with_decided),
+            (flow, flow, with_decided),
         ).fetchall()
         found = [
             self._waiting(stream, Review(name, key, reason, json.loads(candidates), since, verdict), None)

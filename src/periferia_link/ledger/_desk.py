@@ -29,7 +29,7 @@ class Desk:
         """
         self._db.executemany(
             "INSERT INTO parked (stream, key, error, reason, next_step, since, attempts, retry_at, body)"
-            " VALUES (?1,?2,?3,?4,?5,?6,1,?7,?8) ON CONFLICT (stream, key) DO UPDATE SET error=excluded.error,"
+            " VALUES (?,?,?,?,?,?,1,?,?) ON CONFLICT (stream, key) DO UPDATE SET error=excluded.error,"
             " reason=excluded.reason, next_step=excluded.next_step, attempts=attempts+1, retry_at=excluded.retry_at,"
             " body=excluded.body",
             rows,
@@ -38,8 +38,8 @@ class Desk:
     def is_empty(self, stream: int) -> bool:
         """Whether nothing of the stream waits: the rule in a first load, where looking row by row would be waste."""
         found = self._db.execute(
-            "SELECT EXISTS (SELECT 1 FROM parked WHERE stream=?1) OR EXISTS (SELECT 1 FROM review WHERE stream=?1)",
-            (stream,),
+            "SELECT EXISTS (SELECT 1 FROM parked WHERE stream=?) OR EXISTS (SELECT 1 FROM review WHERE stream=?)",
+            (stream, stream),
         )
         return not found.fetchone()[0]
 
@@ -56,8 +56,8 @@ class Desk:
         """Return parked records, oldest first."""
         rows = self._db.execute(
             "SELECT s.flow, p.key, p.error, p.reason, p.next_step, p.since, p.attempts, p.retry_at FROM parked p"
-            " JOIN stream s ON s.id=p.stream WHERE ?1 IS NULL OR s.flow=?1 ORDER BY p.since, s.flow, p.key",
-            (flow,),
+            " JOIN stream s ON s.id=p.stream WHERE ? IS NULL OR s.flow=? ORDER BY p.since, s.flow, p.key",
+            (flow, flow),
         )
         return [Parked(*row) for row in rows]
 
@@ -80,9 +80,9 @@ class Desk:
         """Return open reviews, oldest first."""
         rows = self._db.execute(
             "SELECT s.flow, r.key, r.reason, r.candidates, r.since, r.verdict FROM review r"
-            " JOIN stream s ON s.id=r.stream WHERE r.verdict IS NULL AND (?1 IS NULL OR s.flow=?1)"
+            " JOIN stream s ON s.id=r.stream WHERE r.verdict IS NULL AND (? IS NULL OR s.flow=?)"
             " ORDER BY r.since, s.flow, r.key",
-            (flow,),
+            (flow, flow),
         )
         return [
             Review(f, key, reason, json.loads(found), since, verdict) for f, key, reason, found, since, verdict in rows

@@ -45,15 +45,15 @@ class Links:
         index_targets(self._db)
         forward = self._db.execute(
             # few streams first, then the record by its key: the planner would read every link there is (CROSS says so)
-            "SELECT r.system, s.target_kind, r.target FROM stream s CROSS JOIN record r ON r.stream=s.id AND r.key=?3"
-            " WHERE s.system=?1 AND s.kind=?2 AND r.target IS NOT NULL",
-            tuple(ref),
+            "SELECT r.system, s.target_kind, r.target FROM stream s CROSS JOIN record r ON r.stream=s.id AND r.key=?"
+            " WHERE s.system=? AND s.kind=? AND r.target IS NOT NULL",
+            (ref.id, ref.system, ref.kind),
         )
         found = [Ref(*row) for row in forward]
         backward = self._db.execute(
             "SELECT s.system, s.kind, r.key FROM record r JOIN stream s ON s.id=r.stream"
-            " WHERE r.target=?3 AND r.system=?1 AND s.target_kind=?2",
-            tuple(ref),
+            " WHERE r.target=? AND r.system=? AND s.target_kind=?",
+            (ref.id, ref.system, ref.kind),
         )
         return found + [Ref(system, kind, key.split(PART)[0]) for system, kind, key in backward]
 

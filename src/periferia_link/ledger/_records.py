@@ -237,9 +237,9 @@ class Records:
     def mark_unposted(self, stream: int, groups: int, group: str) -> None:
         """Ask to look at a group again when its members want more than the postings hold."""
         self._db.execute(
-            "UPDATE record SET dirty=1 WHERE stream=?2 AND key=?3"
-            " AND EXISTS (SELECT 1 FROM member WHERE stream=?1 AND grp=?3 AND desired IS NOT posted)",
-            (stream, groups, group),
+            "UPDATE record SET dirty=1 WHERE stream=? AND key=?"
+            " AND EXISTS (SELECT 1 FROM member WHERE stream=? AND grp=? AND desired IS NOT posted)",
+            (groups, group, stream, group),
         )
 
     def members_posted(self, stream: int, group: str, posted: Mapping[str, str | None]) -> None:

@@ -278,7 +278,7 @@ class Trail:
     def _rows_of(self, stream: _Stream, key: str, columns: str) -> list[tuple[Any, ...]]:
         """Rows of a record and of the several things that it became."""
         return self._db.execute(
-            f"SELECT {columns} FROM record WHERE stream=?1 AND (key=?2 OR (key>?3 AND key<?4))",  # noqa: S608
+            f"SELECT {columns} FROM record WHERE stream=? AND (key=? OR (key>? AND key<?))",  # noqa: S608
             (stream.id, key, key + PART, key + _AFTER_PART),
         ).fetchall()
 
