@@ -16,7 +16,7 @@ class Journal:
     """How to undo what the open transaction did, newest last."""
 
     def __init__(self) -> None:
-        self._undo: list[Callable[[], object]] = []
+        self._undo: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self._depth = 0
 
     @property
@@ -24,10 +24,10 @@ class Journal:
         """Whether a transaction is under way."""
         return self._depth > 0
 
-    def note(self, undo: Callable[[], object]) -> None:
-        """Remember how to undo one change; outside a transaction nothing is remembered."""
+    def note(self, undo: Callable[..., object], *about: Any) -> None:
+        """Remember to call *undo* with *about*; outside a transaction nothing is remembered."""
         if self._depth:
-            self._undo.append(undo)
+            self._undo.append((undo, about))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -38,7 +38,8 @@ class Journal:
             yield
         except BaseException:
             while len(self._undo) > mark:
-                self._undo.pop()()
+                undo, about = self._undo.pop()
+                undo(*about)
             raise
         finally:
             self._depth -= 1
@@ -58,21 +59,19 @@ class Table(dict[str, Record]):
         super().__init__(rows)
         self._journal = journal
 
-    def _touch(self, key: str) -> None:
+    def _touch(self, key: str, *, is_set: bool = False) -> None:
         if not self._journal.is_open:
             return
         record = super().get(key)
-        if record is None:
-            self._journal.note(lambda: dict.pop(self, key, None))
-            return
-        before = copy.deepcopy(record)
+        if record is not None:
+            self._journal.note(self._put_back, key, record, copy.deepcopy(record))
+        elif is_set:
+            self._journal.note(dict.pop, self, key, None)
 
-        def put_back() -> None:
-            record.clear()
-            record.update(before)
-            dict.__setitem__(self, key, record)
-
-        self._journal.note(put_back)
+    def _put_back(self, key: str, record: Record, before: Record) -> None:
+        record.clear()
+        record.update(before)
+        dict.__setitem__(self, key, record)
 
     def __getitem__(self, key: str) -> Record:
         self._touch(key)
@@ -83,11 +82,11 @@ class Table(dict[str, Record]):
         return super().get(key, default)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        self._touch(key)
+        self._touch(key, is_set=True)
         return super().setdefault(key, default)
 
     def __setitem__(self, key: str, record: Record) -> None:
-        self._touch(key)
+        self._touch(key, is_set=True)
         super().__setitem__(key, record)
 
     def __delitem__(self, key: str) -> None:
@@ -121,9 +120,9 @@ class Books(dict[str, dict[str, Record]]):
     def __setitem__(self, name: str, rows: Mapping[str, Record]) -> None:
         before = super().get(name)
         if before is None:
-            self._journal.note(lambda: dict.pop(self, name, None))
+            self._journal.note(dict.pop, self, name, None)
         else:
-            self._journal.note(lambda: dict.__setitem__(self, name, before))
+            self._journal.note(dict.__setitem__, self, name, before)
         super().__setitem__(name, Table(self._journal, rows))
 
     def setdefault(self, name: str, rows: Any = None) -> dict[str, Record]:

@@ -61,10 +61,7 @@ def computed(table: Table, row: Mapping[str, Any], currency: str) -> Record:
         made["fullname"] = " ".join(row[part] for part in parts if row.get(part))
     if table.logical == "annotation":
         made |= _of_a_note(row)
-    if "_transactioncurrencyid_value" not in row and any(
-        value is not None and (column := table.columns.get(name)) is not None and column.type == "Money"
-        for name, value in row.items()
-    ):
+    if "_transactioncurrencyid_value" not in row and any(row[name] is not None for name in table.money & row.keys()):
         made["_transactioncurrencyid_value"] = currency
     return made
 

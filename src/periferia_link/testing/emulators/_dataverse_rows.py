@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import uuid
 from collections.abc import Iterator, Mapping
@@ -300,6 +301,7 @@ class Rows:
             )
 
 
+@functools.lru_cache(16)
 def _second(now: datetime) -> str:
     return (now - timedelta(microseconds=now.microsecond)).isoformat().replace("+00:00", "Z")
 

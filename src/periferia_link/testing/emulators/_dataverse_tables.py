@@ -88,6 +88,7 @@ class Table:
     is_elastic: bool = False
     schema: str = ""
     _navigations: dict[str, tuple[Column, str]] | None = field(default=None, init=False, repr=False, compare=False)
+    _money: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def schema_name(self) -> str:
@@ -115,12 +116,12 @@ class Table:
         """Add or replace columns."""
         for column in columns:
             self.columns[column.name] = column
-        self._navigations = None
+        self._navigations = self._money = None
 
     def drop(self, column: Column) -> None:
         """Take a column away."""
         del self.columns[column.name]
-        self._navigations = None
+        self._navigations = self._money = None
 
     def readable(self, wire: str) -> Column | None:
         """Return the column behind a property name of a query, if there is one."""
@@ -139,6 +140,13 @@ class Table:
                     found.setdefault(property_name, (column, target))
             self._navigations = found
         return self._navigations.get(name)
+
+    @property
+    def money(self) -> frozenset[str]:
+        """The columns that hold amounts."""
+        if self._money is None:
+            self._money = frozenset(name for name, column in self.columns.items() if column.type == "Money")
+        return self._money
 
     def ensure(self, wire: str, sample: object) -> None:
         """

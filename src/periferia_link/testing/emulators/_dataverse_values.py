@@ -12,7 +12,7 @@ from periferia_link.testing.emulators._dataverse_refusals import bad_payload, ba
 from periferia_link.testing.emulators._dataverse_rows import LOOKUP_TABLE, Rows, as_number
 from periferia_link.testing.emulators._dataverse_tables import Column, Table
 from periferia_link.testing.emulators._emulator import Record
-from periferia_link.testing.emulators._odata_values import read_guid, read_moment
+from periferia_link.testing.emulators._odata_values import is_guid, read_moment
 
 __all__ = ["Payload", "bound", "check_value", "read_payload"]
 
@@ -92,8 +92,7 @@ def check_value(table: Table, column: Column, value: Any) -> Any:
     if kind == "Boolean":
         return value if isinstance(value, bool) else _wrong(table, column, value)
     if kind == "Uniqueidentifier":
-        guid = read_guid(str(value))
-        return str(guid) if guid else _wrong(table, column, value)
+        return str(value).lower() if is_guid(str(value)) else _wrong(table, column, value)
     return _moment(table, column, value)
 
 

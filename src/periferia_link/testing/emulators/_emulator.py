@@ -141,7 +141,7 @@ class Emulator(abc.ABC):
     def wrote(self, n: int = 1) -> None:
         """Count records that the request under way changed; a rolled-back transaction takes them back."""
         self._wrote += n
-        self._journal.note(lambda: self._uncount(n))
+        self._journal.note(self._uncount, n)
 
     def _uncount(self, n: int) -> None:
         self._wrote -= n

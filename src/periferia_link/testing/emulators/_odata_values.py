@@ -17,6 +17,7 @@ __all__ = [
     "Quoted",
     "aligned",
     "guid_order",
+    "is_guid",
     "order_key",
     "read_guid",
     "read_moment",
@@ -109,7 +110,12 @@ def read_number(text: str) -> Decimal | None:
 @lru_cache(maxsize=131_072)
 def read_guid(text: str) -> UUID | None:
     """Read a GUID in its usual form, whatever its case."""
-    return UUID(text) if _GUID.fullmatch(text) else None
+    return UUID(text) if is_guid(text) else None
+
+
+def is_guid(text: str) -> bool:
+    """Whether *text* is a GUID in its usual form, whatever its case."""
+    return _GUID.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=131_072)
