@@ -313,6 +313,34 @@ class TestSideBySide:
         found = crm.connector.rows("accounts", select=["name"], where=where.starts_with("name", "Cliente 1"), ranges=3)
         assert {f"Cliente 1{n}" for n in range(10)} == {row["name"] for row in found}
 
+    @pytest.mark.parametrize(("parallel", "is_even", "asked"), [
+        # the sample and the four ranges; where ids count up, the oldest and the first ones are asked for, too
+        (4, True, [5, 5]), (1, True, [5, 5]),
+        # one page ahead is in vain, and only once
+        (4, False, [8, 7]), (1, False, [7, 7]),
+    ])  # fmt: skip
+    def test_the_first_range_ahead(self, parallel, is_even, asked):
+        """An even cut is begun while it is found out whether it is one; a wrong guess costs one page, once."""
+        chance = random.Random(7)
+        crm = Crm(parallel=parallel)
+        for batch in range(2):
+            crm.clock.advance(60)
+            ids = [
+                str(uuid.UUID(int=chance.getrandbits(128)) if is_even else uuid.UUID(int=batch * 300 + n))
+                for n in range(300)
+            ]
+            crm.emulator.load({"accounts": [
+                {"accountid": each, "name": each, "modifiedon": crm.clock.now().isoformat()} for each in ids
+            ]})  # fmt: skip
+        next(crm.connector.rows("Client", top=1))
+        found = []
+        for _ in asked:
+            before = len(crm.emulator.log)
+            names = [row["name"] for row in crm.connector.rows("Client", ranges=4)]
+            assert 600 == len(names) == len(set(names))
+            found.append(len(crm.emulator.log) - before)
+        assert asked == found
+
     @pytest.mark.parametrize("told", [{"order": ["name"]}, {"top": 3}])
     def test_ranges_have_no_order(self, crm, told):
         """What is sorted or cut off is one chain."""

@@ -18,7 +18,7 @@ from periferia_link.connectors.dynamics365.kinds._maps import SURVEY_COLUMNS, in
 from periferia_link.connectors.dynamics365.reading._customer_voice import TABLES as BESIDE
 from periferia_link.connectors.dynamics365.reading._rights import missing_columns, missing_rights, privileges_of
 from periferia_link.connectors.dynamics365.writing._bulk import MESSAGES
-from periferia_link.connectors.dynamics365.writing._requests import Operation, marker, operation, target_of
+from periferia_link.connectors.dynamics365.writing._requests import Operation, creator, marker, operation, target_of
 from periferia_link.connectors.dynamics365.writing._sender import BulkTable
 from periferia_link.domain import Ref
 from periferia_link.errors import (
@@ -282,42 +282,47 @@ class Dynamics365(Queries, Scripts, Line):
         except ConnectorError as exc:
             refused: list[Outcome] = [NotApplied(exc, exc.retry_after)] * len(writes)
             return lambda: refused
-        outcomes: list[Outcome] = []
-        operations: dict[int, Operation] = {}
+        settled: dict[int, Outcome] = {}
+        operations: list[Operation] = []
         made: dict[str, Callable[[Write, Ref], Operation | None]] = {}
+        names, modes, system = self._names[kind], can.writes, self.name
         for position, write in enumerate(writes):
-            if write.mode not in can.writes or (write.mode in ("create", "update") and write.entity is None):
-                msg = f"{self.name} cannot {write.mode} a {kind} like this"
-                raise ConfigurationError(msg, hint=f"it can {', '.join(sorted(can.writes))}, with the entity to write")
-            name = self._map_of(kind, write)
-            ref = target_of(write, kind, self.name, table=self.fields[name].table if "." in name else "")
+            mode = write.mode
+            if mode not in modes or (write.entity is None and mode in ("create", "update")):
+                msg = f"{system} cannot {mode} a {kind} like this"
+                raise ConfigurationError(msg, hint=f"it can {', '.join(sorted(modes))}, with the entity to write")
+            name = kind if len(names) == 1 else self._map_of(kind, write)
+            ref = target_of(write, kind, system, table=self.fields[name].table if "." in name else "")
+            make = made.get(name) or made.setdefault(name, self._operations(name))
             try:
-                make = made.get(name) or made.setdefault(name, self._operations(name))
                 prepared = make(write, ref)
             except RejectedError as exc:
-                exc.system, exc.operation, exc.ref = self.name, write.mode, ref
-                outcomes.append(NotApplied(exc))
+                exc.system, exc.operation, exc.ref = system, mode, ref
+                settled[position] = NotApplied(exc)
             else:
-                # an update that leaves nothing to send is as good as done
-                outcomes.append(Applied(ref, write.if_version))
-                if prepared is not None:
-                    operations[position] = prepared
-        return partial(self._send, kind, operations, outcomes)
+                if prepared is None:
+                    # an update that leaves nothing to send is as good as done
+                    settled[position] = Applied(ref, write.if_version)
+                else:
+                    operations.append(prepared)
+        return partial(self._send, kind, operations, settled)
 
-    def _send(self, kind: str, operations: Mapping[int, Operation], outcomes: list[Outcome]) -> list[Outcome]:
-        if operations:
-            every = list(operations.values())
-            told = self._writer.send(every, self._bulk_table(kind, every))
-            for position, outcome in zip(operations, told, strict=True):
-                outcomes[position] = outcome
-        return outcomes
+    def _send(self, kind: str, operations: list[Operation], settled: Mapping[int, Outcome]) -> list[Outcome]:
+        told = self._writer.send(operations, self._bulk_table(kind, operations)) if operations else []
+        if not settled:
+            return told
+        rest = iter(told)
+        every = range(len(told) + len(settled))
+        return [settled[position] if position in settled else next(rest) for position in every]
 
     def _bulk_table(self, kind: str, operations: Sequence[Operation]) -> BulkTable | None:
         """Return where a bulk message may be used: many creates, or updates of what nobody else writes."""
         options, mode = self._options, operations[0].write.mode
         if len(operations) < options.bulk_from or not (mode == "create" or kind in options.sole_owner):
             return None
-        names = {self._map_of(kind, each.write) for each in operations}
+        names = {kind}
+        if len(self._names[kind]) > 1:
+            names = {self._map_of(kind, each.write) for each in operations}
         columns = self.fields[names.pop()]
         known = self._api.known(columns.table)
         if names or known is None or known.is_elastic:
@@ -337,6 +342,7 @@ class Dynamics365(Queries, Scripts, Line):
         """Return what makes the requests of writes to one table: what is the same for all is looked up once."""
         columns, codec, terms, options = self.fields[name], self._codecs[name], self._reader.terms, self._options
         known: dict[tuple[type[Entity], frozenset[str]], tuple[Callable[[Entity], dict[str, Any]] | None, bool]] = {}
+        create = creator(columns, tag=options.tag)
 
         def made(write: Write, ref: Ref) -> Operation | None:
             entity, names = write.entity, write.fields
@@ -350,8 +356,10 @@ class Dynamics365(Queries, Scripts, Line):
             if points:
                 self._check_references(entity, names)
             body = {} if encode is None else encode(entity)
-            if write.mode == "create" and options.backdate and encode is not None:
-                body |= _backdated(write, columns)
+            if write.mode == "create":
+                if options.backdate and encode is not None:
+                    body |= _backdated(write, columns)
+                return create(write, ref, body)
             if write.mode == "update" and encode is not None and not body:
                 return None
             return operation(write, ref, columns, body, tag=options.tag)

@@ -89,6 +89,7 @@ class Line(Connector):
         self._messages = Messages(self._api)
         self._writer = Writer(self._transport, name, self._clock, messages=self._messages, headers=told.write_headers)
         self._defined_tables = -1
+        self._uneven: set[str] = set()  # tables whose ids do not fall evenly into ranges
         self._capabilities = self._able()
         self._credential = credential if owns_credential else None
 

@@ -12,10 +12,10 @@ from periferia_link.connectors.base import Page
 from periferia_link.connectors.dynamics365._line import Line
 from periferia_link.connectors.dynamics365.kinds._labels import LABEL
 from periferia_link.connectors.dynamics365.querying._filters import every, property_path
-from periferia_link.connectors.dynamics365.reading._ranges import as_they_come, chain, key_ranges, side_by_side
+from periferia_link.connectors.dynamics365.reading._ranges import as_they_come, chain, key_ranges, read_ranges
 from periferia_link.connectors.dynamics365.reading._web_api import repeating
 from periferia_link.errors import ConfigurationError, ContractBrokenError
-from periferia_link.transport._odata import query
+from periferia_link.transport._odata import Filter, query
 
 if TYPE_CHECKING:
     from periferia_link.connectors.dynamics365._discovery import Finding
@@ -95,10 +95,14 @@ class Queries(Line):
         }
         if ranges < 2:
             return self._api.rows(query(entity_set, filter=where, **options), prefer=prefer)
-        cuts = key_ranges(self._api, known or self._keyed(entity_set), ranges)
-        wholes = [every(*filter(None, (where, within))) if where or within else None for within in cuts]
-        paths = [query(entity_set, filter=whole, **options) for whole in wholes]
-        return flat.from_iterable(side_by_side([self._api.pages(path, prefer=prefer) for path in paths]))
+
+        def pages_of(within: Filter | None) -> Iterator[list[dict[str, Any]]]:
+            whole = every(*filter(None, (where, within))) if where or within else None
+            return self._api.pages(query(entity_set, filter=whole, **options), prefer=prefer)
+
+        cut = known or self._keyed(entity_set)
+        uneven = self._uneven if self._options.parallel > 1 else None
+        return flat.from_iterable(read_ranges(self._api, cut, ranges, pages_of, uneven=uneven))
 
     def count(self, kind: str, *, where: str | None = None) -> int:
         """

@@ -10,6 +10,7 @@ from periferia_link.connectors._field_map import FieldMap, KindMap
 from periferia_link.connectors.dynamics365.kinds._columns import (
     ETAG,
     custom_columns,
+    named,
     plain_writer,
     ref_of,
     state_of,
@@ -69,7 +70,7 @@ def client_reader(fields: FieldMap, system: str, *, terms: Terms = TERMS) -> Cal
             values["owner"] = ref_of(values["owner"], "User", system)
         if has_state and "is_active" in values:
             values["is_active"] = state_of(values["is_active"], _STATES, what="an account") == "active"
-        values["ref"] = (system, "Client", found(key))
+        values["ref"] = named(system, "Client", found(key))
         values["version"] = found(ETAG)
         if extra:
             values["custom"] = columns.custom(row)

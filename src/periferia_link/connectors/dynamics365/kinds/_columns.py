@@ -25,6 +25,7 @@ __all__ = [
     "guid",
     "guids",
     "money",
+    "named",
     "named_choice",
     "own_values",
     "plain_columns",
@@ -74,11 +75,17 @@ def own_values(row: Mapping[str, Any], kind: str, fields: FieldMap, system: str)
     values = {
         name: value for name, column in columns.columns.items() if (value := found(column)) is not None and value != ""
     }
-    values["ref"] = (system, kind.partition(".")[0], found(columns.key))
+    values["ref"] = named(system, kind.partition(".")[0], found(columns.key))
     values["version"] = found(ETAG)
     if columns.extra:
         values["custom"] = columns.custom(row)
     return values
+
+
+def named(system: str, kind: str, key: object) -> Ref | tuple[str, str, object]:
+    """Return the reference of a row; a key that is no text is left for the model to refuse."""
+    # made here, it costs the model nothing: a third of the time that a record without money takes
+    return Ref(system, kind, key) if type(key) is str else (system, kind, key)
 
 
 def ref_of(value: Any, kind: str, system: str) -> Any:

@@ -11,7 +11,7 @@ import uuid
 from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from queue import SimpleQueue
 from threading import Event
@@ -24,7 +24,7 @@ from periferia_link.connectors.dynamics365.reading._feed import TIME_COLUMN
 from periferia_link.connectors.dynamics365.reading._web_api import WebApi
 from periferia_link.transport._odata import Filter, query
 
-__all__ = ["as_they_come", "chain", "key_ranges", "side_by_side"]
+__all__ = ["as_they_come", "chain", "key_ranges", "read_ranges"]
 
 _SAMPLE: Final = 500
 _UNEVEN: Final = 1.6  # the largest share of a range, in even ones
@@ -111,6 +111,57 @@ def chain(
         records, rest = api.page(path, prefer=prefer)
         path = api.following(rest, served)
         yield Page(rows_of(records), is_last=path is None)
+
+
+def read_ranges(
+    api: WebApi,
+    columns: KindMap,
+    count: int,
+    pages_of: Callable[[Filter | None], Iterator[_P]],
+    *,
+    uneven: set[str] | None,
+) -> Iterator[_P]:
+    """
+    Cut a table and read its ranges side by side; the pages as they arrive.
+
+    Ids made by chance are cut evenly: the first range of that cut is asked for while it is found out whether they are.
+    Where they are not, its page is thrown away, and the table is remembered.
+
+    Args:
+        api: Whom to ask.
+
+        columns: The table.
+
+        count: How many ranges, at least two.
+
+        pages_of: Reads one range.
+
+        uneven: Tables that are known to be cut otherwise; ``None`` to ask for nothing ahead.
+
+    Raises:
+        ConnectorError: The environment refused.
+    """
+    if uneven is None or columns.table in uneven:
+        yield from side_by_side([pages_of(cut) for cut in key_ranges(api, columns, count)])
+        return
+    guess = before(columns.key, _same_bytes(count)[0])
+    with ThreadPoolExecutor(1) as pool:
+        pages = pages_of(guess)
+        first = pool.submit(next, pages, None)
+        cuts = key_ranges(api, columns, count)
+        if cuts[0] == guess:
+            chains = [_begun(first, pages), *map(pages_of, cuts[1:])]
+        else:
+            uneven.add(columns.table)
+            chains = [pages_of(cut) for cut in cuts]
+        yield from side_by_side(chains)
+
+
+def _begun(first: Future[_P | None], rest: Iterator[_P]) -> Iterator[_P]:
+    page = first.result()
+    if page is not None:
+        yield page
+        yield from rest
 
 
 def as_they_come(chains: Sequence[Iterator[Page]]) -> Iterator[Page]:

@@ -103,14 +103,19 @@ def bulk_request(operations: Sequence[Operation], table: str, key: str, logical:
     before = b'{"@odata.type":%s,%s:"' % (dumps(NAMESPACE + logical), dumps(key))
     targets = b",".join(
         [
-            b'%s%s"%s%s'
-            % (before, each.ref.id.rpartition("/")[2].encode(), b"," if len(each.body) > 2 else b"", each.body[1:])
-            for each in operations
-            if each.body
+            before + record.encode() + (b'",' + body[1:] if len(body) > 2 else b'"}')
+            for record, body in zip(_records(operations), [each.body for each in operations], strict=True)
+            if body
         ]
     )
     message = MESSAGES[operations[0].write.mode]
     return BatchPart("POST", f"{table}/{NAMESPACE}{message}{tag}", _JSON, b'{"Targets":[%s]}' % targets)
+
+
+def _records(operations: Sequence[Operation]) -> list[str]:
+    """Return the ids, without the table that stands before them in kinds of several tables."""
+    ids = [each.ref.id for each in operations]
+    return [id_.rpartition("/")[2] for id_ in ids] if "/" in ids[0] else ids
 
 
 def outcomes_of_bulk(operations: Sequence[Operation], answer: Response, *, now: datetime) -> tuple[list[Outcome], bool]:
@@ -126,8 +131,9 @@ def outcomes_of_bulk(operations: Sequence[Operation], answer: Response, *, now: 
     """
     if answer.status in (200, 204) and is_from_dataverse(answer):
         made = _ids(answer) if operations[0].write.mode == "create" else None
-        if made is None or made == [each.ref.id.rpartition("/")[2] for each in operations]:
-            return [Applied(each.ref) for each in operations], False
+        if made is None or made == _records(operations):
+            new = tuple.__new__  # the constructor of a named tuple costs as much as all else here
+            return [new(Applied, (each.ref, None)) for each in operations], False
     first = outcome_of(operations[0], answer, now=now)
     if isinstance(first, Applied):  # it says something else than what was asked
         broken = Response(202, answer.headers, b"")

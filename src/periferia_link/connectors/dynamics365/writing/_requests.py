@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from periferia_link.errors import ConfigurationError
 from periferia_link.transport._json import dumps, loads
 from periferia_link.transport._odata import BatchPart, encode_batch, key
 
-__all__ = ["Operation", "batch", "marker", "operation", "target_of"]
+__all__ = ["Operation", "batch", "creator", "marker", "operation", "target_of"]
 
 _CREATE_ONLY: Final = {"If-None-Match": "*"}
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
@@ -32,14 +32,22 @@ class Operation(NamedTuple):
     """
     One write: the requests that make it (two are a change set) and what it is about.
 
-    ``body`` are the columns of a write that is one request, as JSON, so that it may travel in a bulk message: written
-    once, whichever way it goes. It names neither the record nor its type.
+    ``requests`` may be the address alone, of a create that is nothing but columns: in a bulk message it never becomes
+    a request of its own. ``body`` are the columns of a write that is one request, as JSON, so that it may travel in
+    such a message: written once, whichever way it goes. It names neither the record nor its type.
     """
 
     write: Write
     ref: Ref
-    parts: tuple[BatchPart, ...]
+    requests: tuple[BatchPart, ...] | str
     body: bytes | None = None
+
+    @property
+    def parts(self) -> tuple[BatchPart, ...]:
+        """The requests."""
+        if isinstance(self.requests, str):
+            return (BatchPart("PATCH", self.requests, _CREATED, self.body or b""),)
+        return self.requests
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -124,11 +132,6 @@ def operation(write: Write, ref: Ref, columns: KindMap, body: Mapping[str, Any],
         return Operation(
             write, ref, (BatchPart("DELETE", url, {"If-Match": write.if_version} if write.if_version else {}),)
         )
-    if write.mode == "create" and _SPECIAL.isdisjoint(body):
-        # the usual case: one request, nothing but columns
-        filled = {name: value for name, value in body.items() if value is not None}
-        part = BatchPart("PATCH", url, _CREATED, dumps(filled))
-        return Operation(write, ref, (part,), part.body if columns.key not in filled else None)
     values = {name: value for name, value in body.items() if name != _PARTITION}
     closed = closing(columns.table, record, values, subject=write.mode, tag=marked)
     if write.mode == "update":
@@ -147,6 +150,32 @@ def operation(write: Write, ref: Ref, columns: KindMap, body: Mapping[str, Any],
         filled["statuscode"] = state["statuscode"]
         parts = [_patch(url, _CREATE_ONLY, filled)]
     return Operation(write, ref, tuple(parts), _apart(parts, filled, columns))
+
+
+def creator(columns: KindMap, *, tag: str | None) -> Callable[[Write, Ref, Mapping[str, Any]], Operation]:
+    """
+    Return :func:`operation` for the creates of one kind: what does not change from one to the next is looked up once.
+
+    Args:
+        columns: As there.
+
+        tag: As there.
+    """
+    marked, table, primary = marker(tag), _set(columns.table), columns.key
+    is_partitioned = _PARTITION in columns.extra
+
+    def create(write: Write, ref: Ref, body: Mapping[str, Any]) -> Operation:
+        if is_partitioned or primary in body or not _SPECIAL.isdisjoint(body):
+            return operation(write, ref, columns, body, tag=tag)
+        # the usual case: one request, nothing but columns
+        if None in body.values():
+            body = {name: value for name, value in body.items() if value is not None}
+        made = ref[2]
+        if "/" in made:
+            made = made.rpartition("/")[2]
+        return tuple.__new__(Operation, (write, ref, f"{table}({made}){marked}", dumps(body)))
+
+    return create
 
 
 def _apart(requests: Sequence[BatchPart], values: Mapping[str, Any], columns: KindMap) -> bytes | None:

@@ -99,7 +99,9 @@ class Writer:
     def _bulk(self, operations: Sequence[Operation], table: BulkTable) -> BatchPart | None:
         """Return the bulk message for operations of one mode, unless one of them was refused in one before."""
         mode = operations[0].write.mode
-        if mode not in MESSAGES or any(each.body is None or each.write.mode != mode for each in operations):
+        if mode not in MESSAGES or {each.write.mode for each in operations} != {mode}:
+            return None
+        if None in [each.body for each in operations]:
             return None
         if self._messages.are_apart(operations) or not self._messages.has(table.logical_name, MESSAGES[mode]):
             return None
@@ -117,7 +119,7 @@ class Writer:
     def _headed(self, each: Operation) -> Operation:
         """Put the headers of the installation on every request: those of a batch do not reach what is in it."""
         parts = tuple(replace(part, headers={**part.headers, **self._headers}) for part in each.parts)
-        return each._replace(parts=parts)
+        return each._replace(requests=parts)
 
 
 class _SignIns:
