@@ -154,7 +154,11 @@ class FlowRun:
             known = session.ledger.records.known(session.stream, there) if there else {}
             work = decide(session, some, digests, known)
             self._overlap.heed(work.depends.values())
-            self._write(work.commit((place, self._mark, None) if is_end else None), overlaps=True)
+            cursor = (place, self._mark, None) if is_end else None
+            if self._overlap.takes(work.items):
+                self._overlap.begin(work, cursor)
+            else:
+                self._write(work.commit(cursor))
         self._write(deletions)
         if self._overlap.collect():
             self._catch_up()
@@ -180,7 +184,7 @@ class FlowRun:
             return {}
         return {row.key: raw_digest(row, self._abilities.volatile) for row in rows}
 
-    def _write(self, items: list[Item], *, overlaps: bool = False) -> None:
+    def _write(self, items: list[Item]) -> None:
         session = self._session
         if not items:
             return
@@ -189,9 +193,6 @@ class FlowRun:
                 session.report.count(
                     {"create": "created", "update": "updated", "delete": "deleted"}.get(item.write.mode, "actions")
                 )
-            return
-        if overlaps and self._overlap.takes(items):
-            self._overlap.begin(items)
             return
         self._catch_up()
         if apply_items(session, items):

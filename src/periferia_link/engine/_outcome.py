@@ -127,7 +127,7 @@ class _Book:
         self._session = session
         self._stream = session.work_stream
         self._linked: list[tuple[Any, ...]] = []
-        self._created: list[tuple[int, str, str, str | None, int]] = []
+        self._created: list[tuple[Item, Applied]] = []
         self._closed: list[int] = []
         self._reopened: list[tuple[int, int, float | None, int, str | None]] = []
         self._parks: list[tuple[Any, ...]] = []
@@ -147,10 +147,7 @@ class _Book:
         self._closed = [item.record for item in items]
         self._settled = [item.key for item in items]
         self._joined = self._settled
-        self._created = [
-            (OK, item.system, ref.id, version, item.record)
-            for item, (ref, version) in zip(items, outcomes, strict=True)
-        ]
+        self._created = list(zip(items, outcomes, strict=True))
         self._counts[WORDS["create"]] = len(items)
         if self._session.flow.match:
             self._indexed = [(item, outcome.ref) for item, outcome in zip(items, outcomes, strict=True)]
@@ -263,7 +260,7 @@ class _Book:
             if self._linked:
                 ledger.records.linked(self._linked)
             if self._created:
-                ledger.records.created(self._created)
+                self._commit_created()
             self._commit_desk()
             if self._dropped:
                 self._commit_dropped()
@@ -289,6 +286,14 @@ class _Book:
             self._audit(items, outcomes, recovered=recovered)
         for what, number in self._counts.items():
             session.report.counts[what] += number
+
+    def _commit_created(self) -> None:
+        ledger, created = self._session.ledger, self._created
+        if all(version is None and ref.id == item.write.create_key for item, (ref, version) in created):
+            records = [item.record for item, _ in created]
+            if ledger.operations.fulfil_creates(records, created[0][0].system, OK):
+                return
+        ledger.records.created((OK, item.system, ref.id, version, item.record) for item, (ref, version) in created)
 
     def _commit_dropped(self) -> None:
         records = self._session.ledger.records

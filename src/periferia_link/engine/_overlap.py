@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from periferia_link.connectors.base import Row
 from periferia_link.engine._session import Session
-from periferia_link.engine._work import Item
-from periferia_link.engine.apply import Driver, by_system
+from periferia_link.engine._work import Item, Place, Work
+from periferia_link.engine.apply import Commit, Driver, by_system
 
 __all__ = ["Overlap"]
 
-_FIRST, _SLICE = 100, 500  # records; deciding 500 takes about as long as a request does (measured)
+_FIRST, _SLICE = 150, 500  # records; deciding 500 takes about as long as a request does (measured)
 
 
 class Overlap:
@@ -63,7 +64,7 @@ class Overlap:
         begin, size = 0, min(_FIRST, self._slice)
         while begin + size < len(news):
             yield news[begin : begin + size], (), False
-            begin, size = begin + size, min(size + size // 3, self._slice)
+            begin, size = begin + size, min(size + size // 2, self._slice)
         yield [*news[begin:], *(row for key, row in once.items() if key in there)], known, True
 
     def heed(self, asked: Iterable[Iterable[str]]) -> None:
@@ -73,21 +74,29 @@ class Overlap:
 
     def takes(self, items: Sequence[Item]) -> bool:
         """Whether these may be on their way while others are decided."""
-        return self._is_possible and all(item.write.mode == "create" for item in items)
+        return self._is_possible and bool(items) and all(item.write.mode == "create" for item in items)
 
-    def begin(self, items: Sequence[Item]) -> None:
+    def begin(self, work: Work, cursor: Place | None) -> None:
         """
-        Send what there is room for, and come back with the last requests still under way.
+        Make a page durable, send what there is room for, and come back with the last requests still under way.
 
         Raises:
             FlowError: A system stopped; planned work stays in the ledger.
             LedgerError: As :func:`apply_items`.
         """
-        for system, mine in by_system(items).items():
+        commit: Commit = partial(work.commit, cursor)
+        for system, mine in by_system(work.items).items():
             driver = self._drivers.get(system)
             if driver is None:
                 driver = self._drivers[system] = Driver(self._session, system)
-            driver.begin(mine)
+            driver.begin(mine, commit)
+            commit = self._write_down  # of several systems the first took the page along
+
+    def _write_down(self, intent: Callable[[], None] | None) -> None:
+        if intent is not None:
+            with self._session.ledger.transaction():
+                self._session.renew_lease()
+                intent()
 
     def collect(self) -> bool:
         """

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from periferia_link.connectors.base import Mode, Row, Write
 from periferia_link.domain import Entity, Money, Ref, exact_sum
@@ -18,9 +18,11 @@ from periferia_link.identity import PENDING
 from periferia_link.ledger import PART
 from periferia_link.ledger.protocol import GONE, OK, PARKED, REVIEW, SKIPPED, WAITING, Known
 
-__all__ = ["Case", "Item", "Work", "change_of", "entity_body", "main_key", "mark_of", "retry_at"]
+__all__ = ["Case", "Item", "Place", "Work", "change_of", "entity_body", "main_key", "mark_of", "retry_at"]
 
 _RECORD = attrgetter("record")
+Place: TypeAlias = tuple[str | None, str | None, int | None]
+"""Where a stream stands: the cursor, the fingerprint of the mapping, the rows of the last complete scan."""
 _LONGEST_REASON = 200  # characters
 _RETRY_MINUTES = (0, 5, 30, 120, 360)
 
@@ -219,9 +221,14 @@ class Work:
             money = exact_sum(total.amount.copy_abs() for total in totals if total is not None)
         self.session.check_ceilings(modes["create"], modes["update"] + modes["action"], modes["delete"], money)
 
-    def commit(self, cursor: tuple[str | None, str | None, int | None] | None = None) -> list[Item]:
+    def commit(self, cursor: Place | None = None, also: Callable[[], None] | None = None) -> list[Item]:
         """
         Make the page durable: rows, operations with their bodies, what waits, and the cursor, in one transaction.
+
+        Args:
+            cursor: Where the source stands after the page.
+
+            also: Done last within the transaction.
 
         Raises:
             LedgerError: Nothing of it is durable then.
@@ -246,6 +253,8 @@ class Work:
                 ledger.records.mark_dirty(self.stream, self.later)
             if cursor is not None:
                 ledger.set_cursor(session.stream, *cursor)
+            if also is not None:
+                also()
         for what, number in self.counts.items():
             session.report.counts[what] += number
         return self.items

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 __all__ = ["CancelToken", "Workers"]
 
+_UNCOLLECTED = 3  # times the size: recording outcomes can wait for a moment in which there is nothing to send
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -33,11 +34,21 @@ class CancelToken:
 
 
 class Workers(Generic[J, R]):
-    """At most *size* jobs at a time; with one, everything happens on the calling thread, in order."""
+    """
+    At most *size* jobs at a time; with one, everything happens on the calling thread, in order.
 
-    def __init__(self, size: int, do: Callable[[J], R]) -> None:
+    Args:
+        size: How many jobs run side by side.
+
+        do: Does one job.
+
+        can_wait: Whether a result may be collected later: its job gives its place to another one meanwhile.
+    """
+
+    def __init__(self, size: int, do: Callable[[J], R], can_wait: Callable[[R], bool]) -> None:
         self._size = size
         self._do = do
+        self._can_wait = can_wait
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="periferia-link") if size > 1 else None
         self._under_way: dict[Future[R], J] = {}
         self._ready: list[tuple[J, R]] = []
@@ -45,7 +56,15 @@ class Workers(Generic[J, R]):
     @property
     def has_room(self) -> bool:
         """Whether another job may start."""
-        return len(self._under_way) + len(self._ready) < self._size
+        held = len(self._under_way) + len(self._ready)
+        if held < self._size or self._pool is None:
+            return held < self._size
+        ended = [future for future in self._under_way if future.done()]
+        return (
+            held - len(ended) < self._size
+            and held < _UNCOLLECTED * self._size
+            and all(future.exception() is None and self._can_wait(future.result()) for future in ended)
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -76,9 +95,9 @@ class Workers(Generic[J, R]):
             yield from self.finished()
 
     def give_way(self, seconds: float) -> None:
-        """Let the jobs that were started just now get going before the caller works on: all share one interpreter."""
+        """Let the job that was started last get going before the caller works on: all share one interpreter."""
         if self._under_way:
-            wait(self._under_way, seconds, FIRST_COMPLETED)
+            wait([next(reversed(self._under_way))], seconds)
 
     def __enter__(self) -> Workers[J, R]:
         return self

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import Any, TypeAlias
 
-from periferia_link.connectors.base import NotApplied, Outcome, Row, Unknown
+from periferia_link.connectors.base import Applied, NotApplied, Outcome, Row, Unknown
 from periferia_link.domain import Entity
 from periferia_link.engine._outcome import Settled, settle
 from periferia_link.engine._session import Session
@@ -24,10 +26,13 @@ from periferia_link.errors import (
 )
 from periferia_link.ledger.protocol import OK
 
-__all__ = ["Driver", "apply_items", "by_system", "owned_values"]
+__all__ = ["Commit", "Driver", "apply_items", "by_system", "owned_values"]
 
 _ATTEMPTS = 5  # of one operation in one run, when the system says "later"
 _MOMENT = 0.001  # seconds; without them a request leaves up to 10 ms later (measured)
+_NUMBER = attrgetter("record", "key")
+Commit: TypeAlias = Callable[[Callable[[], None] | None], object]
+"""Makes a page durable, together with what it is given."""
 _Job: TypeAlias = tuple[list[Item], Callable[[], list[Outcome]]]  # operations of one request, and what sends it
 
 
@@ -76,7 +81,7 @@ class Driver:
         self._delayed: list[tuple[float, list[Item]]] = []
         self._unknown: list[Item] = []
         self._fatal: ConnectorError | None = None
-        self._workers = Workers[_Job, list[Outcome]](max(1, self._abilities.parallel), self._send)
+        self._workers = Workers[_Job, list[Outcome]](max(1, self._abilities.parallel), self._send, _is_smooth)
 
     def run(self, items: Sequence[Item]) -> list[Item]:
         """
@@ -88,14 +93,33 @@ class Driver:
         self._enqueue(self._with_versions(items))
         return self.end()
 
-    def begin(self, items: Sequence[Item]) -> None:
+    def begin(self, items: Sequence[Item], commit: Commit) -> None:
         """
-        Send creations until each of them has left: the last requests are still under way then.
+        Make creations durable and send them until each has left: the last requests are still under way then.
+
+        Args:
+            items: New operations; nothing of them is durable yet.
+
+            commit: Makes them durable, and within the same transaction does what it is given: the intent of the first
+                request, which is written down before, needs no commit of its own.
 
         Raises:
             FlowError: As :func:`apply_items`.
         """
-        self._enqueue(items)
+        # new ones are numbered in the order of their keys: the numbers of one request follow each other
+        ordered = sorted(items, key=_NUMBER)
+        if self._queue or self._delayed or self._fatal is not None or not self._workers.has_room:
+            commit(None)
+            self._enqueue(ordered)
+        else:
+            size = max(1, self._abilities.max_batch)
+            first = ordered[:size]
+            send = self._prepare(first)
+            self._session.check_lease()
+            sent_at = self._session.now()
+            commit(partial(self._write_intent, first, sent_at))
+            self._leave_with(first, send, sent_at)
+            self._enqueue(ordered[size:])
         self._go_on(until_answered=False)
         self._workers.give_way(_MOMENT)
 
@@ -152,8 +176,12 @@ class Driver:
         while self._queue and self._workers.has_room and self._fatal is None:
             chunk = self._queue.popleft()
             send = self._prepare(chunk)
-            self._intend(chunk)
-            self._workers.start((chunk, send))
+            self._session.check_lease()
+            sent_at = self._session.now()
+            with self._session.ledger.transaction():
+                self._session.renew_lease()
+                self._write_intent(chunk, sent_at)
+            self._leave_with(chunk, send, sent_at)
 
     def _settle(self, ended: Iterable[tuple[_Job, list[Outcome]]]) -> None:
         for (chunk, _), outcomes in ended:
@@ -179,24 +207,23 @@ class Driver:
         self._session.sleep(due - self._session.now())
         self._queue.append(chunk)
 
-    def _intend(self, chunk: list[Item]) -> None:
-        """Make the intent durable; nothing leaves before this commit."""
+    def _write_intent(self, chunk: list[Item], sent_at: float) -> None:
+        """Write the intent down; nothing leaves before the transaction is durable."""
         session = self._session
-        session.check_lease()
-        sent_at = session.now()
-        with session.ledger.transaction():
-            session.renew_lease()
-            session.ledger.operations.intent(
-                [item.record for item in chunk],
-                run=session.run,
-                stream=session.work_stream,
-                sent_at=sent_at,
-                deadline=sent_at + self._connector.deadline,
-                epoch=session.lease.epoch if session.lease else 0,
-            )
+        session.ledger.operations.intent(
+            [item.record for item in chunk],
+            run=session.run,
+            stream=session.work_stream,
+            sent_at=sent_at,
+            deadline=sent_at + self._connector.deadline,
+            epoch=session.lease.epoch if session.lease else 0,
+        )
+
+    def _leave_with(self, chunk: list[Item], send: Callable[[], list[Outcome]], sent_at: float) -> None:
         for item in chunk:
             item.sent_at = sent_at
-        session.report.requests += 1
+        self._session.report.requests += 1
+        self._workers.start((chunk, send))
 
     def _prepare(self, chunk: list[Item]) -> Callable[[], list[Outcome]]:
         """Let the connector work on the request here: on threads side by side, all of them would be late."""
@@ -333,6 +360,11 @@ class Driver:
             assert isinstance(error, ConnectorError)  # noqa: S101 - only rejections come here
             item.tries = 99
             settle(self._session, [item], [NotApplied(error)])
+
+
+def _is_smooth(outcomes: Sequence[Outcome]) -> bool:
+    """Whether all of it succeeded: recording that can wait, anything else may say that nothing more should leave."""
+    return {type(outcome) for outcome in outcomes} == {Applied}
 
 
 def owned_values(entity: Entity, names: Iterable[str]) -> dict[str, Any]:

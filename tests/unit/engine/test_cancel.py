@@ -248,7 +248,7 @@ class TestWorkers:
 
     def test_one_worker_is_the_caller(self):
         """No thread is started for one at a time."""
-        with Workers(1, lambda job: threading.get_ident()) as workers:
+        with Workers(1, lambda job: threading.get_ident(), bool) as workers:
             workers.start("job")
             assert [("job", threading.get_ident())] == list(workers.finished())
             assert (True, True) == (workers.is_idle, workers.has_room)
@@ -256,7 +256,7 @@ class TestWorkers:
     def test_no_more_than_its_size(self):
         """Room is what is not under way and not waiting to be collected."""
         gate = threading.Event()
-        with Workers(2, lambda job: gate.wait(20) and job) as workers:
+        with Workers(2, lambda job: gate.wait(20) and job, lambda result: False) as workers:
             workers.start(1)
             assert workers.has_room
             workers.start(2)
@@ -273,7 +273,33 @@ class TestWorkers:
         def fail(job):
             raise ValueError(job)
 
-        with Workers(2, fail) as workers:
+        with Workers(2, fail, bool) as workers:
             workers.start("bad")
             with pytest.raises(ValueError, match="bad"):
+                list(workers.finished())
+
+    @pytest.mark.parametrize(("can_wait", "held"), [(True, 6), (False, 2)])
+    def test_what_can_wait_gives_its_place_away(self, can_wait, held):
+        """A result that may be collected later makes room for another job, up to three times the size."""
+        with Workers(2, lambda job: job, lambda result: can_wait) as workers:
+            started = 0
+            while started < 2 or workers.has_room:
+                workers.start(started)
+                workers.give_way(20)  # until it ended
+                started += 1
+            assert held == started
+            assert list(range(held)) == sorted(job for job, _ in workers.finished())
+
+    def test_what_failed_is_collected_first(self):
+        """A job that raised makes no room: the caller has to hear of it."""
+
+        def fail(job):
+            raise ValueError(job)
+
+        with Workers(1 + 1, fail, lambda result: True) as workers:
+            for job in ("one", "two"):
+                workers.start(job)
+                workers.give_way(20)
+            assert not workers.has_room
+            with pytest.raises(ValueError, match=r"one|two"):
                 list(workers.finished())

@@ -193,6 +193,34 @@ class TestOutcome:
             ledger.operations.open_keys(stream, ["a", "b", "c"]),
         )
 
+    def test_fulfilled(self, ledger):
+        """Creates planned together that arrived under their key need no words; others are told one by one."""
+        stream, numbers = planned(ledger, "a", "b", "c")
+        keys = {f"key-{number}" for number in numbers}
+        with ledger.transaction():
+            assert not ledger.operations.fulfil_creates(numbers, "another", 0)
+            done = ledger.operations.fulfil_creates(numbers[:2], "erp", 0)
+        targets = {row.target for row in ledger.records.known(stream, ["a", "b", "c"]).values()}
+        if ledger.plans == "together":
+            assert (True, 3) == (done, len(targets))
+            assert targets - {None} == {f"key-{number}" for number in numbers[:2]}
+        else:
+            # their key stands in the operation: the record's may be that of an earlier plan
+            assert (False, {None}) == (done, targets)
+        assert keys >= targets - {None}
+
+    def test_fulfilled_here_and_there(self, ledger):
+        """Records that do not follow each other; what lies between stays planned."""
+        stream, numbers = planned(ledger, "a", "b", "c", "d")
+        with ledger.transaction():
+            done = ledger.operations.fulfil_creates([numbers[3], numbers[0]], "erp", 0)
+            ledger.operations.close([numbers[0], numbers[3]])
+        if ledger.plans == "together":
+            found = ledger.records.known(stream, ["a", "b", "c", "d"])
+            assert done
+            assert ["a", "d"] == sorted(key for key, row in found.items() if row.target)
+        assert ["b", "c"] == [op.key for op in ledger.operations.open(stream)]
+
     def test_closed_and_planned_again(self, ledger):
         """A record may be written again."""
         stream, numbers = planned(ledger, "a")
