@@ -27,7 +27,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-ACCOUNTS, CREATED, ONE_BY_ONE, LATENCY_MS, RANGES, PARALLEL = 50_000, 2_000, 200, 30, 12, 3
+ACCOUNTS, CREATED, ONE_BY_ONE, LATENCY_MS, RANGES, PARALLEL = 50_000, 2_000, 200, 30, 11, 3
 EXTRA = ("description", "numberofemployees")
 COLUMNS = (
     "name", "accountnumber", "pl_nit", "address1_city", "address1_country", "emailaddress1", "telephone1",
@@ -158,11 +158,20 @@ def measured(do) -> dict[str, float]:
     return {"n": count, "wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
 
 
+def connect(connector, connections: int) -> None:
+    """Open every connection that it uses; the only one of theirs is open, too."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(lambda _: connector.check(), range(connections)))
+
+
 def read_ours(how: str) -> dict[str, float]:
     """``rows``: one chain of next links; ``ranges``: key ranges side by side; ``typed``: one chain of ``Client``."""
     with our_connector(parallel=PARALLEL) as connector:
         next(iter(connector.rows("Client", top=1)))
         if how == "ranges":
+            connect(connector, PARALLEL)
             return measured(lambda: sum(1 for _ in connector.rows("Client", ranges=RANGES)))
         read = connector.rows if how == "rows" else connector.each
         return measured(lambda: sum(1 for _ in read("Client")))
@@ -183,7 +192,6 @@ def create_ours(prefix: str, count: int, deadline: float = 30.0, *, decodes: boo
     and makes each of them when it is read.
     """
     import tempfile
-    from concurrent.futures import ThreadPoolExecutor
 
     from periferia_link.domain import Client
     from periferia_link.engine import Engine, Flow
@@ -219,8 +227,7 @@ def create_ours(prefix: str, count: int, deadline: float = 30.0, *, decodes: boo
         ledger = SqliteLedger.open(os.path.join(folder, "bench.db"))
         engine = Engine({"erp": source, "crm": connector}, ledger)
         reports = [engine.run(flow)[flow.name]]  # signed in, connected, names known: theirs is warm too
-        with ThreadPoolExecutor(4) as pool:  # each of its connections is open, as the only one of theirs
-            list(pool.map(lambda _: connector.check(), range(4)))
+        connect(connector, 4)
         for number in range(1, count + 1):
             source.put(client(number))
 

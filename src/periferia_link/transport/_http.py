@@ -196,8 +196,9 @@ class _Stream(httpcore.NetworkStream):
         self._sock = sock
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        # the pool asks for 64 kB at most, and takes more just as well
         with _named(httpcore.ReadTimeout, httpcore.ReadError):
-            return self._sock.read(max_bytes)
+            return self._sock.read()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         with _named(httpcore.WriteTimeout, httpcore.WriteError):

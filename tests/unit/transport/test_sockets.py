@@ -30,7 +30,7 @@ class TestExchange:
             sock.write(b"x")
             assert (True, False) == (current.is_sent, current.is_heard)
             theirs.sendall(b"y")
-            assert b"y" == sock.read(10)
+            assert b"y" == sock.read()
             assert (True, True) == (current.is_sent, current.is_heard)
 
     def test_what_is_no_request(self, pair) -> None:
@@ -60,7 +60,21 @@ class TestExchange:
                 sock.write(b"x")
             assert not current.is_sent
         with pytest.raises(BlockingIOError):
-            sock.read(1)
+            sock.read()
+
+    def test_a_long_answer(self, pair) -> None:
+        """Of a long answer everything that is there comes at once, up to a limit; nothing is waited for."""
+        sock, theirs = pair
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        answer = bytes(range(256)) * 200  # 51,200 bytes: three records and a bit
+        with exchange(5.0):
+            theirs.sendall(answer)
+            first = sock.read()
+            theirs.sendall(b"the next one")
+            theirs.close()
+            rest = [first, *iter(sock.read, b"")]
+        assert len(first) > 16_384
+        assert answer + b"the next one" == b"".join(rest)
 
 
 class TestReadable:
