@@ -316,11 +316,11 @@ class TestSideBySide:
     @pytest.mark.parametrize(("parallel", "is_even", "asked"), [
         # the sample and the four ranges; where ids count up, the oldest and the first ones are asked for, too
         (4, True, [5, 5]), (1, True, [5, 5]),
-        # one page ahead is in vain, and only once
-        (4, False, [8, 7]), (1, False, [7, 7]),
+        # what is asked for ahead is in vain, and only once
+        (4, False, [10, 7]), (2, False, [8, 7]), (1, False, [7, 7]),
     ])  # fmt: skip
-    def test_the_first_range_ahead(self, parallel, is_even, asked):
-        """An even cut is begun while it is found out whether it is one; a wrong guess costs one page, once."""
+    def test_the_first_ranges_ahead(self, parallel, is_even, asked):
+        """An even cut is begun while it is found out whether it is one; a wrong guess costs some pages, once."""
         chance = random.Random(7)
         crm = Crm(parallel=parallel)
         for batch in range(2):

@@ -30,6 +30,7 @@ _FETCH_COOKIE: Final = "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie"
 _LABELS: Final = f'odata.include-annotations="{LABEL[1:]}"'
 _PAGING: Final = f'odata.include-annotations="{_FETCH_MORE[1:]},{_FETCH_COOKIE[1:]}"'
 _PAGING_LABELS: Final = f'odata.include-annotations="{_FETCH_MORE[1:]},{_FETCH_COOKIE[1:]},{LABEL[1:]}"'
+_AHEAD: Final = 3  # ranges that are begun before the cut is known
 _METHODS: Final = frozenset({"sum", "average", "min", "max", "countdistinct"})
 
 
@@ -68,7 +69,8 @@ class Queries(Line):
 
             labels: Bring the texts of choices and lookups along.
 
-            ranges: Cut the table into so many ranges of its key and read them at once; the rows come in no order.
+            ranges: Cut the table into so many ranges of its key and read them at once; the rows come in no order. The
+                first ones are asked for before it is known how the table is cut: once, some pages may be in vain.
 
         Raises:
             ConfigurationError: No columns, a name that is none, too much to bring along, or ranges of what is sorted
@@ -101,8 +103,8 @@ class Queries(Line):
             return self._api.pages(query(entity_set, filter=whole, **options), prefer=prefer)
 
         cut = known or self._keyed(entity_set)
-        uneven = self._uneven if self._options.parallel > 1 else None
-        return flat.from_iterable(read_ranges(self._api, cut, ranges, pages_of, uneven=uneven))
+        ahead = min(_AHEAD, self._options.parallel - 1)  # one place is for the question how to cut
+        return flat.from_iterable(read_ranges(self._api, cut, ranges, pages_of, ahead=ahead, uneven=self._uneven))
 
     def count(self, kind: str, *, where: str | None = None) -> int:
         """

@@ -74,6 +74,10 @@ def key_ranges(api: WebApi, columns: KindMap, count: int) -> list[Filter | None]
         if order is None or len(sample) < 2 * count:
             return [None]
         bounds = [sample[len(sample) * place // count] for place in range(1, count)]
+    return _between(columns, bounds)
+
+
+def _between(columns: KindMap, bounds: Sequence[uuid.UUID]) -> list[Filter | None]:
     inner = [every(after(columns.key, low, or_same=True), before(columns.key, high)) for low, high in pairwise(bounds)]
     return [before(columns.key, bounds[0]), *inner, after(columns.key, bounds[-1], or_same=True)]
 
@@ -119,13 +123,14 @@ def read_ranges(
     count: int,
     pages_of: Callable[[Filter | None], Iterator[_P]],
     *,
-    uneven: set[str] | None,
+    ahead: int,
+    uneven: set[str],
 ) -> Iterator[_P]:
     """
     Cut a table and read its ranges side by side; the pages as they arrive.
 
-    Ids made by chance are cut evenly: the first range of that cut is asked for while it is found out whether they are.
-    Where they are not, its page is thrown away, and the table is remembered.
+    Ids made by chance are cut evenly: the first ranges of that cut are asked for while it is found out whether they
+    are. Where they are not, those pages are thrown away, and the table is remembered.
 
     Args:
         api: Whom to ask.
@@ -136,21 +141,22 @@ def read_ranges(
 
         pages_of: Reads one range.
 
-        uneven: Tables that are known to be cut otherwise; ``None`` to ask for nothing ahead.
+        ahead: How many ranges to begin before the cut is known.
+
+        uneven: Tables that are known to be cut otherwise; they are asked for nothing ahead.
 
     Raises:
         ConnectorError: The environment refused.
     """
-    if uneven is None or columns.table in uneven:
-        yield from side_by_side([pages_of(cut) for cut in key_ranges(api, columns, count)])
-        return
-    guess = before(columns.key, _same_bytes(count)[0])
-    with ThreadPoolExecutor(1) as pool:
-        pages = pages_of(guess)
-        first = pool.submit(next, pages, None)
+    guessed = [] if columns.table in uneven else _between(columns, _same_bytes(count))[:ahead]
+    with ThreadPoolExecutor(max(1, len(guessed))) as pool:
+        begun: list[tuple[Future[_P | None], Iterator[_P]]] = []
+        for guess in guessed:
+            pages = pages_of(guess)
+            begun.append((pool.submit(next, pages, None), pages))
         cuts = key_ranges(api, columns, count)
-        if cuts[0] == guess:
-            chains = [_begun(first, pages), *map(pages_of, cuts[1:])]
+        if cuts[: len(guessed)] == guessed:
+            chains = [_begun(first, rest) for first, rest in begun] + [pages_of(cut) for cut in cuts[len(guessed) :]]
         else:
             uneven.add(columns.table)
             chains = [pages_of(cut) for cut in cuts]
