@@ -219,6 +219,7 @@ def _adopt_own(session: Session, item: Item, row: Row) -> None:
     wanted = owned_values(item.write.entity, item.write.fields) if item.write.entity is not None else {}
     settle(session, [item], [Applied(Ref(item.system, kind, row.key), row.version)], recovered=True)
     if any(wanted.get(name) != value for name, value in there.items()):
+        session.recovered.add(main_key(item.key))
         base = json.dumps({**json.loads(item.body or b"{}"), **there}).encode()
         with session.ledger.transaction():
             session.ledger.records.linked([(OK, item.system, row.key, row.version, base, item.record)])

@@ -80,6 +80,8 @@ class Session:
     matchers: dict[str, Matcher] = field(default_factory=dict)
     given_up: set[int] = field(default_factory=set)  # records whose system asked to come back later, once too often
     refused: set[str] = field(default_factory=set)
+    recovered: set[str] = field(default_factory=set)  # records whose creation was found by its key in this pass
+    finished: int = 0  # updates of those: they end what was allowed when it began
     owned: dict[type[Entity], frozenset[str]] = field(default_factory=dict)
     sent: tuple[type[Entity], AbstractSet[str], frozenset[str]] = (Entity, frozenset(), frozenset())
 
@@ -219,7 +221,7 @@ class Session:
         counts = self.report.counts
         done = {
             "creates": counts["created"] + creates,
-            "updates": counts["updated"] + updates,
+            "updates": max(0, counts["updated"] + updates - self.finished),
             "deletes": counts["deleted"] + deletes,
         }
         for what, number in done.items():

@@ -215,6 +215,12 @@ class Work:
         money = Decimal(0)
         for item in self.items:
             modes[item.write.mode] += 1
+        recovered = self.session.recovered
+        if recovered:
+            # they are brought up to date with what is there, which may be all that the system made of our own creation
+            self.session.finished += sum(
+                item.write.mode == "update" and main_key(item.key) in recovered for item in self.items
+            )
         # asked of the class: on an instance a name that is not there costs more than all else here
         if any(hasattr(model, "total") for model in {type(item.write.entity) for item in self.items}):
             totals = [_total_of(item.write.entity) for item in self.items]

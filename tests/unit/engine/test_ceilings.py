@@ -52,6 +52,27 @@ class TestCounts:
                 here.run(flow)
             assert ([], [], True) == (here.erp.sent, here.open_operations(flow), "plan" in caught.value.hint)
 
+    def test_what_a_crash_left_half_done(self):
+        """Creations found by their key are brought up to date whatever the share: it was allowed when it began."""
+
+        def dies(system, kind, writes):
+            system.commit(kind, writes)
+            raise KeyboardInterrupt
+
+        with over(30) as here:
+            here.erp.answers = [dies]
+            with pytest.raises(KeyboardInterrupt):
+                here.run(client_flow())
+            for key in list(here.erp._rows["Client"]):
+                here.erp.change(Ref("erp", "Client", key), city="Cali")  # or a value that the system made of ours
+            here.clock.advance(300)
+            report = here.run(client_flow())
+            assert (30, 30) == (report.created, report.updated)
+            for number in range(16):
+                here.crm.change(ref(number), city="Tunja")
+            with pytest.raises(CeilingError, match="53 % of 30 known records"):
+                here.run(client_flow())
+
     def test_pages_before_it_count(self):
         """The ceiling is of the run, not of a page; what was written before is in the report."""
         with over(6, page_size=2) as here:
