@@ -121,7 +121,8 @@ class Ceilings:
     How much one run may change before it stops and asks. ``None`` is no limit.
 
     ``percent`` counts updates and deletes against the records known from before, from 20 records on. ``money`` is
-    the sum of the absolute totals posted, in the currency of the books.
+    the sum of the absolute totals posted, in the currency of the books. Bringing a creation up to date that a crash had
+    left open counts neither as an update nor against ``percent``: it was allowed when it began.
     """
 
     creates: int | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from periferia_link.ledger.protocol import Known
 
-__all__ = ["PART", "Records", "in_list", "index_targets", "spans"]
+__all__ = ["PART", "Records", "in_list", "index_targets"]
 
 PART = "\x1f"
 """Stands between the key of a record and the name of one of the several things that it became."""
@@ -27,20 +27,6 @@ _ADD_SEVERAL = _ADD + ",(?,?,?,?,?,?,?,?,?,?)" * (_AT_ONCE - 1)
 def in_list(size: int) -> str:
     """Return ``?,?,…`` for a look-up by key list."""
     return ",".join("?" * size)
-
-
-def spans(records: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the first and last number of each unbroken run."""
-    numbers = set(records)
-    if numbers and (last := max(numbers)) - (first := min(numbers)) + 1 == len(numbers):
-        return [(first, last)]  # those of one page mostly follow each other
-    found: list[tuple[int, int]] = []
-    for record in sorted(records):
-        if found and found[-1][1] == record - 1:
-            found[-1] = (found[-1][0], record)
-        else:
-            found.append((record, record))
-    return found
 
 
 def index_targets(connection: sqlite3.Connection) -> None:

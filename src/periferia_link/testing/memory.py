@@ -208,7 +208,7 @@ class MemoryConnector(Connector):
         assert isinstance(row.body, bytes)  # noqa: S101 - this connector stores bytes
         try:
             values = from_json(row.body)
-            # a reference that is one already costs the model nothing, and its own method adds a sixth
+            # a reference that is one already costs the model nothing, and its own method adds a quarter
             values["ref"], values["version"] = Ref(self.name, kind, row.key), row.version
             entity: Entity = self._models[kind].__pydantic_validator__.validate_python(values)
         except ValidationError as exc:

@@ -84,7 +84,7 @@ def own_values(row: Mapping[str, Any], kind: str, fields: FieldMap, system: str)
 
 def named(system: str, kind: str, key: object) -> Ref | tuple[str, str, object]:
     """Return the reference of a row; a key that is no text is left for the model to refuse."""
-    # made here, it costs the model nothing: a third of the time that a record without money takes
+    # made here, it costs the model nothing: a quarter of the time that a record without money takes
     return Ref(system, kind, key) if type(key) is str else (system, kind, key)
 
 
