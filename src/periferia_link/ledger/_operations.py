@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from periferia_link.errors import LedgerError
+from periferia_link.ledger._binding import write_all
 from periferia_link.ledger._records import in_list
 from periferia_link.ledger.protocol import AMBIGUOUS, HELD, PLANNED, Operation
 
@@ -47,9 +48,10 @@ class Operations:
                 raise LedgerError(
                     msg, hint="this is a defect of the library; please report it with the flow's definition"
                 )
-        self._db.executemany(
+        write_all(
+            self._db,
             "INSERT INTO operation_row (record, mode, create_key, system, kind, target, if_version, action, fields,"
-            " body, extra) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            " body, extra) VALUES ({},{},{},{},{},{},{},{},{},{},{})",
             rows,
         )
 

@@ -30,6 +30,7 @@ _CONTAINERS = frozenset({dict, list})
 _NAMES, _SIMPLE = frozenset({str}), frozenset({str, bool, type(None)})
 _WORDS = {None: "null", True: "true", False: "false"}
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_END_OF_NAME = b'":'
 _LONGEST_NAME = 60  # characters of a name that stands twice
 # 1e999999999 written out would fill the memory.
 _MAX_MAGNITUDE = 400
@@ -125,11 +126,14 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         value = (_EXACT if exact else _PLAIN)(body)
-        names = _names_on_page(body, value) or _names_in(value)
-        reason = None if names is not None else f"it is nested deeper than {MAX_DEPTH} levels"
-        if names is not None and _says_more(body, names):
-            value = _marked(body, exact=exact)
-            reason = value.reason if isinstance(value, Doubtful) and value.twice else None
+        told, reason = body.count(_END_OF_NAME), None
+        if not _is_plain_page(body, value, told):
+            names = _names_in(value)
+            if names is None:
+                reason = f"it is nested deeper than {MAX_DEPTH} levels"
+            elif not _are_all(body, told, names):
+                value = _marked(body, exact=exact)
+                reason = value.reason if isinstance(value, Doubtful) and value.twice else None
     except RecursionError:
         reason = f"it is nested deeper than {MAX_DEPTH} levels"
     except _MALFORMED as exc:
@@ -185,20 +189,17 @@ def dumps(value: Any) -> bytes:
     return _unwritable("a text with a lone surrogate")
 
 
-def _names_on_page(body: bytes, value: Any) -> int:
+def _is_plain_page(body: bytes, value: Any, told: int) -> bool:
     """
-    Count the names of a page of flat records, the usual answer; 0 for anything else.
+    Whether it is a page of flat records that say no name twice: the usual answer.
 
-    As many braces as records, and the brackets of one list: then nothing else is nested, and no value needs a look
-    (a tenth of the time of :func:`_names_in`).
+    The brackets of one list, and as many names as the page and its records have: whatever is nested in them would have
+    names of its own. No value needs a look (a tenth of the time of :func:`_names_in`).
     """
     lists = [member for member in value.values() if type(member) is list] if type(value) is dict else []
-    if len(lists) != 1 or set(map(type, lists[0])) != {dict}:
-        return 0
-    rows = lists[0]
-    # replacing finds single bytes three times as quickly as counting them does (measured)
-    is_flat = body.find(b"[") == body.rfind(b"[") and len(body) - len(body.replace(b"{", b"")) == len(rows) + 1
-    return len(value) + sum(map(len, rows)) if is_flat else 0
+    if len(lists) != 1 or set(map(type, lists[0])) != {dict} or body.find(b"[") != body.rfind(b"["):
+        return False
+    return _are_all(body, told, len(value) + sum(map(len, lists[0])))
 
 
 def _names_in(value: Any) -> int | None:
@@ -226,16 +227,15 @@ def _members(objects: Iterable[dict[str, Any]], lists: Iterable[list[Any]]) -> I
     return chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
 
 
-def _says_more(body: bytes, names: int) -> bool:
+def _are_all(body: bytes, told: int, names: int) -> bool:
     """
-    Whether the text seems to have more names than the objects made of it: then one stands twice somewhere.
+    Whether the text has as many names as the objects made of it: else one stands twice somewhere.
 
     A quote inside a text is escaped, so a bare one before a colon ends a name: one look at the bytes (0.6 µs for 477
-    of them) tells. Whoever writes blanks before the colon is looked at more closely; who does so for some
-    names only could hide one.
+    of them) tells. Whoever writes blanks before the colon is looked at more closely; who does so for some names only
+    could hide one.
     """
-    found = body.count(b'":')
-    return found != names and found - body.count(b'\\":') != names
+    return told == names or (told > names and told - body.count(b'\\":') == names)
 
 
 def _marked(body: bytes, *, exact: bool) -> Any:

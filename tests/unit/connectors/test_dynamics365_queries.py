@@ -7,6 +7,7 @@ import uuid
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from itertools import pairwise
+from threading import Event, Lock, get_ident
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree.ElementTree import fromstring
 
@@ -15,15 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataverse_calls import API, Crm, answering, refusing, scripted
+from periferia_link.connectors.base import Page
 from periferia_link.connectors.dynamics365 import querying as where
 from periferia_link.connectors.dynamics365.querying import Aggregate, Condition, FetchXml, Link
 from periferia_link.connectors.dynamics365.querying._fetch_xml import paging_cookie
+from periferia_link.connectors.dynamics365.reading import _ranges
 from periferia_link.connectors.dynamics365.reading._ranges import (
     _are_even,
     _order_of,
     _same_bytes,
     _sql_order,
     _text_order,
+    as_they_come,
 )
 from periferia_link.errors import (
     ConfigurationError,
@@ -377,6 +381,40 @@ class TestSideBySide:
         found = list(crm.connector.each_side_by_side("Client", 4, page_size=3))
         assert {f"Cliente {n:02}" for n in range(40)} == {client.name for client in found}
         assert crm.connector.pages_side_by_side("Client", 1) is not None
+
+    def test_who_leaves_early_asks_no_more(self, monkeypatch):
+        """Chains that were not begun when the reader left stay so."""
+        asked, left = [], Event()
+
+        class Told(Event):
+            def set(self):
+                super().set()
+                left.set()
+
+        def chain_of(number):
+            asked.append(number)
+            yield Page([])
+            left.wait(30)
+
+        monkeypatch.setattr(_ranges, "Event", Told)
+        chains = as_they_come([chain_of(number) for number in range(9)], 1)
+        next(chains)
+        chains.close()
+        assert [0] == asked
+
+    def test_as_many_threads_as_questions(self):
+        """The chains share them: none runs beside more than the others that may ask."""
+        running, most, lock = set(), [], Lock()
+
+        def chain_of(number):
+            for _ in range(3):
+                with lock:
+                    running.add(get_ident())
+                    most.append(len(running))
+                yield Page([])
+
+        assert 31 == len(list(as_they_come([chain_of(number) for number in range(10)], 3)))
+        assert max(most) <= 3
 
     def test_a_refusal_ends_all(self):
         """The first error of a chain is the error of the whole."""

@@ -30,7 +30,6 @@ _FETCH_COOKIE: Final = "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie"
 _LABELS: Final = f'odata.include-annotations="{LABEL[1:]}"'
 _PAGING: Final = f'odata.include-annotations="{_FETCH_MORE[1:]},{_FETCH_COOKIE[1:]}"'
 _PAGING_LABELS: Final = f'odata.include-annotations="{_FETCH_MORE[1:]},{_FETCH_COOKIE[1:]},{LABEL[1:]}"'
-_AHEAD: Final = 3  # ranges that are begun before the cut is known
 _METHODS: Final = frozenset({"sum", "average", "min", "max", "countdistinct"})
 
 
@@ -103,8 +102,8 @@ class Queries(Line):
             return self._api.pages(query(entity_set, filter=whole, **options), prefer=prefer)
 
         cut = known or self._keyed(entity_set)
-        ahead = min(_AHEAD, self._options.parallel - 1)  # one place is for the question how to cut
-        return flat.from_iterable(read_ranges(self._api, cut, ranges, pages_of, ahead=ahead, uneven=self._uneven))
+        parallel = self._options.parallel
+        return flat.from_iterable(read_ranges(self._api, cut, ranges, pages_of, parallel=parallel, uneven=self._uneven))
 
     def count(self, kind: str, *, where: str | None = None) -> int:
         """
@@ -262,7 +261,7 @@ class Queries(Line):
         Raises:
             ConnectorError: The first refusal; the other chains are stopped.
         """
-        return as_they_come(self.pull_ranges(kind, ranges, page_size=page_size))
+        return as_they_come(self.pull_ranges(kind, ranges, page_size=page_size), self._options.parallel)
 
     def each_side_by_side(self, kind: str, ranges: int = 8, *, page_size: int | None = None) -> Iterator[Entity]:
         """

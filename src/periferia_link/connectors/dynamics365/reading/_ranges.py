@@ -28,6 +28,7 @@ __all__ = ["as_they_come", "chain", "key_ranges", "read_ranges"]
 
 _SAMPLE: Final = 500
 _UNEVEN: Final = 1.6  # the largest share of a range, in even ones
+_AHEAD: Final = 3  # ranges that are begun before the cut is known
 # SQL Server compares a uniqueidentifier from its last group on (.NET SqlGuid); elastic tables compare the text.
 _SQL_ORDER: Final = (10, 11, 12, 13, 14, 15, 8, 9, 6, 7, 4, 5, 0, 1, 2, 3)
 _P = TypeVar("_P")
@@ -123,7 +124,7 @@ def read_ranges(
     count: int,
     pages_of: Callable[[Filter | None], Iterator[_P]],
     *,
-    ahead: int,
+    parallel: int,
     uneven: set[str],
 ) -> Iterator[_P]:
     """
@@ -141,14 +142,15 @@ def read_ranges(
 
         pages_of: Reads one range.
 
-        ahead: How many ranges to begin before the cut is known.
+        parallel: How many questions at once; while the cut is found out, one of them is about that.
 
         uneven: Tables that are known to be cut otherwise; they are asked for nothing ahead.
 
     Raises:
         ConnectorError: The environment refused.
     """
-    guessed = [] if columns.table in uneven else _between(columns, _same_bytes(count))[:ahead]
+    ahead = 0 if columns.table in uneven else min(_AHEAD, parallel - 1)
+    guessed = _between(columns, _same_bytes(count))[:ahead]
     with ThreadPoolExecutor(max(1, len(guessed))) as pool:
         begun: list[tuple[Future[_P | None], Iterator[_P]]] = []
         for guess in guessed:
@@ -160,7 +162,7 @@ def read_ranges(
         else:
             uneven.add(columns.table)
             chains = [pages_of(cut) for cut in cuts]
-        yield from side_by_side(chains)
+        yield from side_by_side(chains, parallel)
 
 
 def _begun(first: Future[_P | None], rest: Iterator[_P]) -> Iterator[_P]:
@@ -170,21 +172,27 @@ def _begun(first: Future[_P | None], rest: Iterator[_P]) -> Iterator[_P]:
         yield from rest
 
 
-def as_they_come(chains: Sequence[Iterator[Page]]) -> Iterator[Page]:
+def as_they_come(chains: Sequence[Iterator[Page]], parallel: int) -> Iterator[Page]:
     """
     Read chains side by side and yield their pages as they arrive; an empty page ends it.
 
     Raises:
         ConnectorError: The first error of any of them; the others are stopped.
     """
-    for page in side_by_side(chains):
+    for page in side_by_side(chains, parallel):
         yield page._replace(is_last=False)
     yield Page([], is_last=True)
 
 
-def side_by_side(chains: Sequence[Iterator[_P]]) -> Iterator[_P]:
+def side_by_side(chains: Sequence[Iterator[_P]], parallel: int) -> Iterator[_P]:
     """
     Read chains of pages at once, each on a thread that also decodes them, and yield the pages as they arrive.
+
+    Args:
+        chains: None of them is read by anybody else.
+
+        parallel: Threads: as many as questions may be asked at once. Each keeps memory of its own for the pages that
+            it reads, so more of them cost time (measured).
 
     Raises:
         ConnectorError: The first error of any of them; the others are stopped.
@@ -194,16 +202,14 @@ def side_by_side(chains: Sequence[Iterator[_P]]) -> Iterator[_P]:
 
     def read(pages: Iterator[_P]) -> None:
         try:
-            for page in pages:
+            while not stop.is_set() and (page := next(pages, None)) is not None:
                 arrived.put(page)
-                if stop.is_set():
-                    return
         except Exception as exc:  # noqa: BLE001 - told to the thread that reads
             arrived.put(exc)
         finally:
             arrived.put(None)
 
-    with ThreadPoolExecutor(len(chains)) as pool:
+    with ThreadPoolExecutor(max(1, min(parallel, len(chains)))) as pool:
         for pages in chains:
             pool.submit(read, pages)
         try:
