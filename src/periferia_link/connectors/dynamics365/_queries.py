@@ -68,8 +68,9 @@ class Queries(Line):
 
             labels: Bring the texts of choices and lookups along.
 
-            ranges: Cut the table into so many ranges of its key and read them at once; the rows come in no order. The
-                first ones are asked for before it is known how the table is cut: once, some pages may be in vain.
+            ranges: Cut the table into so many ranges of its key and read ``parallel`` of them at once; the rows come in
+                no order. The first ones are asked for before it is known how the table is cut: once, some pages may be
+                in vain.
 
         Raises:
             ConfigurationError: No columns, a name that is none, too much to bring along, or ranges of what is sorted
@@ -256,7 +257,7 @@ class Queries(Line):
 
     def pages_side_by_side(self, kind: str, ranges: int = 8, *, page_size: int | None = None) -> Iterator[Page]:
         """
-        Read a kind in several chains at once and yield the pages as they arrive.
+        Read a kind in several chains, ``parallel`` of them at once, and yield the pages as they arrive.
 
         Raises:
             ConnectorError: The first refusal; the other chains are stopped.
