@@ -203,6 +203,13 @@ class TestNamesThatStandTwice:
         assert _json._is_plain_page(plain, json.loads(plain), 7)
         assert not _json._is_plain_page(plain, json.loads(plain), 8)
 
+    def test_levels_beside_names_with_blanks(self):
+        """As many names hidden by blanks as there are levels: they are counted all the same."""
+        deep = '{"c":' * 300 + "1" + "}" * 300
+        hidden = ",".join(f'"h{number}" :1' for number in range(300))
+        with pytest.raises(NotJsonError, match="200 levels"):
+            rows_of(f'{{"value":[{{"a":{deep},{hidden}}}]}}'.encode())
+
     @pytest.mark.parametrize("twice", ['{"a":1,"a":2}', '{"a":{"b":1},"a":2}', '{"a":[1],"a":2}', '{"a":"{","a":2}'])
     def test_one_record_of_a_flat_page(self, twice):
         """Whatever the value was that another one took the place of, the record is doubtful."""
