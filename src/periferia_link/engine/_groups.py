@@ -80,7 +80,7 @@ class _Page:
         left: dict[str, str | None] = {member: one for member, one in wants.items() if one is not None}
         if is_settled:
             # what stood moved nothing: the new posting needs no reversal before it
-            del self.posted[case.row.key]
+            self.posted.pop(case.row.key, None)
             self._posting(case, self._group(case, left, {}, wants), wants)
         elif self.session.is_planning and left:
             anew = case._replace(row=case.row._replace(version=str(group.ordinal + 1)))
@@ -116,8 +116,9 @@ class _Page:
             wanted = self._answered(case, wanted) if changed else _LEFT
         is_even = self._corrects != "update" and not any(group.delta.values())
         if isinstance(wanted, Skip) or (wanted is not None and is_even):
-            # corrections that cancel each other: nothing to post, and nothing left open
-            self.posted[case.row.key] = changed
+            if is_even or not wanted.stays_due:
+                # corrections that cancel each other: nothing to post, and nothing left open
+                self.posted[case.row.key] = changed
             self._settle(case, wanted.reason if isinstance(wanted, Skip) else "")
             return True
         if wanted is not None and group.posted is not None and self._corrects == "update":

@@ -38,9 +38,11 @@ class Skip(NamedTuple):
     The record does not belong into the target.
 
     ``reason`` is kept in the ledger (200 characters) and told by ``trace``: a sentence without values of the record.
+    ``stays_due``, of a group: what is too little to be posted now is part of its next posting.
     """
 
     reason: str
+    stays_due: bool = False
 
 
 class Wait(NamedTuple):

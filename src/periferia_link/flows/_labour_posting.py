@@ -40,8 +40,10 @@ class LabourPosting(NamedTuple):
         named = LabourGroup.read(group.names)
         books = self.companies[named.company]
         parts = [part for part in _parts(group, named, books) if part.amount]
-        if not parts or (named.exchange is not None and not any(part.local for part in parts)):
+        if not parts:
             return Skip("no cost")
+        if named.exchange is not None and not any(part.local for part in parts):
+            return Skip("no cost", stays_due=True)  # less than the books can hold; with what comes later it may be more
         place = self._place(named, books, context)
         if books.activity is not None and group.delta.get("hours"):
             place |= {"activity": books.activity, "quantity": group.delta["hours"].copy_abs()}

@@ -163,9 +163,12 @@ class Trail:
             return standing
         group, desired, posted = member
         standing = standing._replace(group=group, desired=desired, posted=posted)
-        row = self._db.execute("SELECT id, reason FROM record WHERE stream=? AND key=?", (groups.id, group)).fetchone()
-        if row is not None and desired == posted and row[1]:
-            return standing._replace(reason=row[1])
+        row = self._db.execute(
+            "SELECT id, reason, dirty FROM record WHERE stream=? AND key=?", (groups.id, group)
+        ).fetchone()
+        if row is not None and row[1] and (desired == posted or not row[2]):
+            # what is too little for a posting is settled until the group changes
+            return standing._replace(reason=row[1], posted=desired)
         if row is None or desired == posted:
             return standing
         return self._with_operation(self._with_desk(standing, groups.id, group), row[0])

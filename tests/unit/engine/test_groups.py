@@ -332,6 +332,42 @@ class TestProjection:
             assert 0 == here.run(flow).writes
             assert [] == here.ledger.parked()
 
+    @pytest.mark.parametrize("corrects", ["difference", "reversal"])
+    def test_too_little_stays_due(self, corrects):
+        """What is too little to be posted is part of the next posting; until then nothing stays open."""
+
+        def patient(group, context):
+            hours = group.delta["hours"]
+            return post(group, context) if hours.copy_abs() >= 5 else Skip("too little", stays_due=True)
+
+        def standing():
+            here.ledger.trail.again()
+            (told,) = here.ledger.trail.standings(ref("a"))
+            return told.reason, told.desired == told.posted
+
+        with over(entry("a", "2")) as here:
+            flow = hours_flow(project=patient, corrects=corrects)
+            assert [0, 0] == [here.run(flow).writes, here.run(flow).writes]
+            assert ("too little", True) == standing()
+            here.helpdesk.put(entry("b", "4"))
+            assert (1, [("P1", 6)], ("", True)) == (here.run(flow).writes, postings(here), standing())
+            here.helpdesk.change(ref("b"), hours="6")
+            here.run(flow)
+            assert 8 == sum(hours for _, hours in postings(here)) + (2 if corrects == "difference" else 0)
+            here.helpdesk.change(ref("b"), hours="10")
+            here.run(flow)
+            assert 12 == sum(hours for _, hours in postings(here))
+            assert 0 == here.run(flow).writes
+            assert [] == here.ledger.verify()
+
+    def test_too_little_that_is_gone(self):
+        """Nothing was posted of it: nothing is taken back."""
+        with over(entry("a", "2")) as here:
+            flow = hours_flow(project=lambda group, context: Skip("too little", stays_due=True))
+            here.run(flow)
+            here.helpdesk.drop(ref("a"))
+            assert (0, 0, []) == (here.run(flow).writes, here.run(flow).writes, postings(here))
+
     def test_a_group_may_wait(self):
         """It waits for a link and is posted when that is there."""
         with over(entry("a")) as here:
