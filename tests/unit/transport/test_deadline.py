@@ -84,10 +84,14 @@ class TestSlowAnswers:
 
     def test_a_write(self, serve, transport, play, tls) -> None:
         """It was sent: unknown."""
-        server = serve(play, tls=tls)
-        with in_time(), pytest.raises(OutcomeUnknownError):
-            transport(server).send("POST", "a", body=b"{}")
-        assert 1 == len(server.requests)
+        for _ in range(5):
+            server = serve(play, tls=tls)
+            with in_time(), pytest.raises((OutcomeUnknownError, UnavailableError)) as told:
+                transport(server).send("POST", "a", body=b"{}")
+            if told.type is OutcomeUnknownError:
+                break
+            assert [] == server.requests  # a busy machine used the time up while it connected: said rightly
+        assert (OutcomeUnknownError, 1) == (told.type, len(server.requests))
 
 
 class TestSlowBeginnings:
