@@ -39,7 +39,7 @@ class ToySystem(Emulator):
 class RawClient:
     """One connection; what it sends and receives is bytes."""
 
-    def __init__(self, url, *, ca_file=None, timeout=5.0):
+    def __init__(self, url, *, ca_file=None, timeout=30.0):
         address = urlsplit(url)
         self.sock = socket.create_connection((address.hostname, address.port), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

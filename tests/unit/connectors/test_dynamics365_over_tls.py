@@ -99,7 +99,7 @@ class TestOverTheWire:
 
     def test_a_server_that_hangs(self, emulator, connect):
         """A read ends at its deadline, a write is unknown."""
-        connector = connect(deadline=0.5)
+        connector = connect(deadline=1.5)
         connector.check()
         emulator.faults.add(FaultRule("hang", method="PATCH"), FaultRule("hang", method="GET", times=3))
         (outcome,) = connector.write("Client", list(creates(1)))

@@ -403,7 +403,7 @@ class TestSideBySide:
         assert [0] == asked
 
     def test_as_many_threads_as_questions(self):
-        """The chains share them: none runs beside more than the others that may ask."""
+        """Ten chains share three threads, and every page arrives."""
         running, most, lock = set(), [], Lock()
 
         def chain_of(number):

@@ -62,7 +62,7 @@ class TestFoldedName:
 
     def test_long_texts_take_no_time(self):
         """50 kB of adversarial text are folded in far less than a second."""
-        began = time.perf_counter()
+        began = time.process_time()
         for text in ("S.A." * 12_500, "S " * 25_000, "." * 50_000, "a" * 50_000):
             folded_name(text)
-        assert time.perf_counter() - began < 2
+        assert time.process_time() - began < 2

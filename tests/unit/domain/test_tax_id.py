@@ -199,7 +199,7 @@ class TestAsValue:
 
 def test_long_texts_take_no_time():
     """50 kB of adversarial text are read in far less than a second."""
-    began = time.perf_counter()
+    began = time.process_time()
     for text in ("-" * 50_000, "NIT" * 17_000, "9-" * 25_000, "\u2013" * 50_000, "CO-" * 17_000 + "X"):
         TaxId.parse(text)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
