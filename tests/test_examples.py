@@ -42,7 +42,7 @@ class TestScripts:
             capture_output=True,
             check=False,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         assert (answer.returncode, answer.stderr) == (0, "")
         assert SAYS[path.stem] in answer.stdout

@@ -34,7 +34,7 @@ def loaded_by(statement: str) -> set[str]:
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert answer.returncode == 0, answer.stderr
     modules, touched = json.loads(answer.stdout)

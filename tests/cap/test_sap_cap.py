@@ -74,7 +74,7 @@ def url(tmp_path_factory):
         yield root
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
 
 

@@ -182,7 +182,7 @@ class TestTheTutorial:
                 capture_output=True,
                 encoding="utf-8",
                 check=False,
-                timeout=100,
+                timeout=240,
             )
             assert answer.returncode in (0, 3), answer.stdout + answer.stderr
             told.append(answer.stdout)

@@ -37,7 +37,7 @@ def started(*words, cwd, **options):
 def finished(*words, cwd):
     """Run the demo to its end; return exit code and both streams."""
     with started(*words, cwd=cwd) as process:
-        out, err = process.communicate(timeout=110)
+        out, err = process.communicate(timeout=240)
     return process.returncode, out, err
 
 
@@ -148,7 +148,7 @@ def test_interrupted(tmp_path):
     with started("--clients", "60", "--days", "60", cwd=tmp_path) as process:
         assert process.stdout.readline()  # the emulators are up when the first line is there
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=240)
     assert 130 == process.returncode
     assert "interrupted" in err
     assert "Traceback" not in err

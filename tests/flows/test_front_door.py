@@ -187,7 +187,7 @@ class TestWatch:
             assert called(office.folder, "status")[0] in (0, 3)
             second = json.loads(process.stdout.readline())
             process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=240)
         assert (143, "") == (process.returncode, err)
         assert [(1, None), (2, None)] == [(one["pass"], one["error"]) for one in (first, second)]
         assert all(one["lease"] is None for one in answer(office.folder, "status")["flows"].values())

@@ -60,7 +60,7 @@ def seen(emulator):
     with host(emulator) as server:
         done = subprocess.run(
             [NODE, str(SCRIPT), server.url, sign_in(emulator), MODULES],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

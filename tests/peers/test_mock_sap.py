@@ -87,7 +87,7 @@ class OverHttp:
         return {"QUERY_TABLE": WORDS[parameters["QUERY_TABLE"]], "FIELDS": fields, "OPTIONS": lines}
 
     def post(self, function, parameters):
-        line = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=5)
+        line = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=60)
         try:
             body = json.dumps(parameters, default=str)
             line.request("POST", f"/sap/bc/rfc/{function}", body, {"Content-Type": "application/json", **self.headers})
@@ -136,7 +136,7 @@ def server(running):
 
 
 def ask(server, path, body, method="POST"):
-    line = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
+    line = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     line.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
     answer = line.getresponse().read()
     line.close()

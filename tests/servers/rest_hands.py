@@ -21,7 +21,7 @@ class Hands:
         self.address = urlsplit(url)
         self.root = root
         self.headers = {"Accept": "application/json", **headers}
-        self.line = http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=20)
+        self.line = http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=240)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Send one request."""

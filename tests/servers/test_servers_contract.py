@@ -15,7 +15,7 @@ from periferia_link.testing.contract import ConnectorContract
 from servers.leaping_clock import LeapingClock
 from servers.rest_hands import BreakingLine, HelpdeskHands, RoundupHands
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 DUE = datetime(2026, 12, 15, 22, 30, tzinfo=timezone.utc)
 BOGOTA = timezone(timedelta(hours=-5))

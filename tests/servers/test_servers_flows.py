@@ -33,7 +33,7 @@ from periferia_link.testing import MemoryConnector
 from servers.leaping_clock import LeapingClock
 from servers.rest_hands import BreakingLine, HelpdeskHands, RoundupHands
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 BOGOTA = ZoneInfo("America/Bogota")
 TAX_ID = "900123456-8"

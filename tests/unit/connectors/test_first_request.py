@@ -46,7 +46,7 @@ class TestTheFirstRequest:
             capture_output=True,
             check=False,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         assert answer.returncode == 0, answer.stderr
         _, url, modules = json.loads(answer.stdout)

@@ -74,7 +74,7 @@ class TestLoop:
         """Other tasks run while a request is under way."""
         ticks = []
         gate = threading.Event()
-        here.erp.before_write = lambda writes: gate.wait(20)
+        here.erp.before_write = lambda writes: gate.wait(60)
 
         async def tick():
             for number in range(20):

@@ -28,7 +28,7 @@ def hold_first(here):
     def stop(writes):
         if not begun.is_set():
             begun.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
 
     here.erp.before_write = stop
     return begun, go_on
@@ -36,7 +36,7 @@ def hold_first(here):
 
 async def until(event):
     """Wait for a thread without blocking the loop."""
-    await anyio.to_thread.run_sync(event.wait, 20)
+    await anyio.to_thread.run_sync(event.wait, 60)
 
 
 def finish(here):
@@ -121,7 +121,7 @@ class TestAsyncio:
                 read.append(page)
                 if len(read) == 2:
                     begun.set()
-                    assert go_on.wait(20)
+                    assert go_on.wait(60)
                 yield page
 
         flow = client_flow(match=(MatchKey("name", lambda one: one.name, is_strong=False),))
@@ -198,7 +198,7 @@ class TestWaiting:
 
             def nap(seconds):
                 begun.set()
-                assert go_on.wait(20)
+                assert go_on.wait(60)
                 rest(seconds)
 
             here.clock.sleep = nap
@@ -256,7 +256,7 @@ class TestWorkers:
     def test_no_more_than_its_size(self):
         """Room is what is not under way and not waiting to be collected."""
         gate = threading.Event()
-        with Workers(2, lambda job: gate.wait(20) and job, lambda result: False) as workers:
+        with Workers(2, lambda job: gate.wait(60) and job, lambda result: False) as workers:
             workers.start(1)
             assert workers.has_room
             workers.start(2)

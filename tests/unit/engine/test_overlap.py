@@ -26,7 +26,7 @@ from small_company import (
     unauthorised,
 )
 
-PATIENCE = 20  # seconds until a test that waits for another thread gives up
+PATIENCE = 60  # seconds until a test that waits for another thread gives up
 EVERY = [f"Cliente {n}" for n in range(8)]
 
 

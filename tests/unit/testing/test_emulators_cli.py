@@ -38,7 +38,7 @@ def served(*arguments, lines=1):
 
 
 def ended(process):
-    return process.wait(timeout=20)
+    return process.wait(timeout=240)
 
 
 class TestRegistry:
@@ -142,7 +142,7 @@ class TestCommand:
     def test_mistakes_exit_with_2(self, arguments, said):
         """The message is on standard error, nothing on standard output."""
         process = subprocess.run(
-            [*COMMAND, *arguments], check=False, env=environment(), capture_output=True, text=True, timeout=60
+            [*COMMAND, *arguments], check=False, env=environment(), capture_output=True, text=True, timeout=240
         )
 
         assert (2, "") == (process.returncode, process.stdout)

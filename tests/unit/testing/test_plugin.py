@@ -148,7 +148,7 @@ class TestCost:
         script = "import json, sys; import periferia_link.testing.plugin; print(json.dumps(sorted(sys.modules)))"
         environ = {**os.environ, "PYTHONPATH": str(Path(periferia_link.__file__).parents[1])}
         answer = subprocess.run(
-            [sys.executable, "-c", script], env=environ, capture_output=True, check=True, timeout=60
+            [sys.executable, "-c", script], env=environ, capture_output=True, check=True, timeout=240
         )
         loaded = {name.partition(".")[0] for name in json.loads(answer.stdout)}
         assert loaded & {"pydantic", "httpcore", "httpx", "msal", "sqlite3", "trustme"} == set()

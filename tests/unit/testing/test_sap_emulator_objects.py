@@ -142,7 +142,7 @@ class TestUserTables:
         """A harness in another process restarts it, too."""
         with host(emulator) as server:
             request = urllib.request.Request(f"{server.admin_url}/restart", method="POST", data=b"{}")
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 assert {"restarted": "sap"} == json.load(answer)
 
     def test_field_of_a_document_stands_on_all(self, call, emulator):

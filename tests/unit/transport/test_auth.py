@@ -160,14 +160,14 @@ class TestToken:
         ours, barrier, tokens = credential(), threading.Barrier(16), []
 
         def work():
-            barrier.wait(5)
+            barrier.wait(60)
             tokens.append(ours.get_token(SCOPE).token)
 
         threads = [threading.Thread(target=work) for _ in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert ["token-1"] * 16 == tokens
         assert 1 == len(entra.posts)
 
@@ -178,7 +178,7 @@ class TestToken:
         ours._lock = lock = CountingLock(8)
 
         def slow(body):
-            assert lock.everybody_waits.wait(5)
+            assert lock.everybody_waits.wait(60)
             return tools.answer(b"{}", status="503 Down") if error is UnavailableError else token(body)
 
         entra.token = slow
@@ -192,7 +192,7 @@ class TestToken:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert 8 == len({id(failure) for failure in failures})
         assert 1 == sum(request.startswith(b"POST") for request in entra.server.requests)
         entra.token = token
@@ -406,7 +406,7 @@ class TestTogether:
             while request := line.request():
                 is_old = b"Bearer token-1\r\n" in request
                 if is_old:
-                    barrier.wait(5)
+                    barrier.wait(60)
                 line.answer(tools.answer(b"{}", status="401 Unauthorized" if is_old else "200 OK"))
 
         server = serve(play, tls=True)
@@ -417,7 +417,7 @@ class TestTogether:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         ours.close()
         assert [200] * 8 == answers
         assert (16, 2) == (len(server.requests), len(entra.posts))

@@ -240,7 +240,7 @@ class TestProxy:
             while data := line.sock.recv(65536):
                 there.sendall(data)
             there.shutdown(socket.SHUT_RDWR)
-            returning.join(5)
+            returning.join(60)
 
     def test_tunnel(self, serve, transport, tools) -> None:
         """CONNECT with the proxy's password to the proxy, everything else encrypted to the server."""

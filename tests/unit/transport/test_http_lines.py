@@ -176,7 +176,7 @@ class TestConnections:
         server = serve(play)
         ours = transport(server)
         ours.read("GET", "a")
-        assert closed.wait(5)
+        assert closed.wait(60)
         assert 200 == ours.send("POST", "a", body=b"{}").status
         assert [b"GET", b"POST"] == [each.split(b" ")[0] for each in server.requests]
 

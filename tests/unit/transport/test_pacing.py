@@ -26,8 +26,8 @@ class TestPlaces:
                 with lock:
                     inside[0] += 1
                     seen.append(inside[0])
-                assert everybody_started.wait(5)
-                barrier.wait(5)
+                assert everybody_started.wait(60)
+                barrier.wait(60)
                 with lock:
                     inside[0] -= 1
 
@@ -36,7 +36,7 @@ class TestPlaces:
             thread.start()
         everybody_started.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         assert (12, 3) == (len(seen), max(seen))
         assert "Gate(parallel=3, in_flight=0)" == repr(gate)
 

@@ -25,7 +25,7 @@ class TestImport:
             capture_output=True,
             check=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         modules = set(json.loads(answer.stdout))
 

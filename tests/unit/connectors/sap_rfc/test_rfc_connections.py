@@ -28,7 +28,7 @@ class TestThreads:
         start = threading.Barrier(4)
 
         def ask(_):
-            start.wait(5)
+            start.wait(60)
             for _ in range(10):
                 connections.read("STFC_CONNECTION", {"REQUTEXT": "hola"})
 
@@ -51,7 +51,7 @@ class TestThreads:
         connections.read("RFC_PING", {})
         worker = threading.Thread(target=connections.read, args=("RFC_PING", {}))
         worker.start()
-        worker.join(5)
+        worker.join(60)
         assert [call.session for call in sap.log] == [1, 2]
         assert sap.open == 1
 
