@@ -42,6 +42,7 @@ __all__ = ["HttpWire"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
+_DIGITS = 12  # of a length that is believed
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _BROKEN_LINE = (
     httpcore.TimeoutException,
@@ -165,7 +166,13 @@ class HttpWire:
             # Such a body ends when the connection does: nobody can tell a whole one from the first half.
             msg = "the answer does not say where it ends"
             raise UnavailableError(msg, hint="look for a proxy that rewrites answers")
-        return whole_body(chunks, encoding=response.header("content-encoding") or "", max_bytes=self._max_bytes)
+        told = response.header("content-length") or ""
+        return whole_body(
+            chunks,
+            encoding=response.header("content-encoding") or "",
+            max_bytes=self._max_bytes,
+            length=int(told[:_DIGITS]) if told.isdecimal() else 0,
+        )
 
 
 class _Backend(httpcore.NetworkBackend):

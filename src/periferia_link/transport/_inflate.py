@@ -15,9 +15,11 @@ ACCEPTED = "gzip, deflate"
 """What we ask for in Accept-Encoding, and can undo."""
 
 _STEP = 256 * 1024
+# Bytes that are set aside for an answer before it is there, whatever it says of itself.
+_MOST_AHEAD = 16 * 1024 * 1024
 
 
-def whole_body(chunks: Iterable[bytes], *, encoding: str, max_bytes: int) -> bytes:
+def whole_body(chunks: Iterable[bytes], *, encoding: str, max_bytes: int, length: int = 0) -> bytes:
     """
     Read a body to its end.
 
@@ -28,22 +30,27 @@ def whole_body(chunks: Iterable[bytes], *, encoding: str, max_bytes: int) -> byt
 
         max_bytes: Decoded bytes that are accepted.
 
+        length: Bytes that come, as far as it is known: memory for all of them is taken at once, instead of moving to a
+            larger place again and again.
+
     Raises:
         ContractBrokenError: The body is larger, or packed in a way we did not ask for.
         UnavailableError: The packed stream is damaged or was cut short.
     """
     encoding = encoding.strip().lower()
     if encoding in {"gzip", "x-gzip", "deflate"}:
-        chunks = _unpacked(chunks, is_gzip=encoding != "deflate")
+        chunks, length = _unpacked(chunks, is_gzip=encoding != "deflate"), 0
     elif encoding not in {"", "identity"}:
         msg = "the answer is packed in a way that was not asked for"
         raise ContractBrokenError(msg, hint="look for a proxy that packs answers")
-    with io.BytesIO() as body:  # hands out its buffer without a copy, and frees it whoever holds the error
+    room = min(length, max_bytes, _MOST_AHEAD)
+    with io.BytesIO(bytes(room)) as body:  # hands out its buffer without a copy, and frees it whoever holds the error
         for chunk in chunks:
             if body.tell() + len(chunk) > max_bytes:
                 msg = f"the answer is larger than {max_bytes} bytes"
                 raise ContractBrokenError(msg, hint="ask for smaller pages, or raise max_bytes")
             body.write(chunk)
+        body.truncate()
         return body.getvalue()
 
 

@@ -44,6 +44,13 @@ class TestWhole:
         """However the bytes arrive."""
         assert DATA == whole_body(pieces(packed, size), encoding=encoding, max_bytes=len(DATA))
 
+    @pytest.mark.parametrize(("encoding", "packed"), PACKED.values(), ids=PACKED.keys())
+    @pytest.mark.parametrize("length", [1, len(DATA) - 1, len(DATA), len(DATA) + 1, 10**12])
+    def test_any_length_that_was_told(self, encoding: str, packed: bytes, length: int) -> None:
+        """It says how much memory to take, and nothing of what comes."""
+        told = whole_body(pieces(packed, 1000), encoding=encoding, max_bytes=2 * len(DATA), length=length)
+        assert DATA == told
+
     def test_nothing(self) -> None:
         """An empty body is empty, packed or not."""
         assert b"" == whole_body([], encoding="gzip", max_bytes=1)
@@ -90,6 +97,14 @@ class TestBounded:
         """The limit counts unpacked bytes."""
         with pytest.raises(ContractBrokenError, match="larger than"):
             whole_body(pieces(packed, 1000), encoding=encoding, max_bytes=len(DATA) - 1)
+
+    def test_a_length_that_is_a_lie(self) -> None:
+        """Of a terabyte that never comes, 16 MiB are set aside."""
+        tracemalloc.start()
+        assert b"ab" == whole_body([b"a", b"b"], encoding="", max_bytes=10**12, length=10**12)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 17 * MEBIBYTE
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
     def test_a_bomb(self, encoding: str) -> None:

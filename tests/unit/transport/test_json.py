@@ -203,6 +203,12 @@ class TestNamesThatStandTwice:
         assert _json._is_plain_page(plain, json.loads(plain), 7)
         assert not _json._is_plain_page(plain, json.loads(plain), 8)
 
+    @pytest.mark.parametrize("size", [0, 1, 2, 65535, 65536, 65537, 200_000])
+    def test_braces_are_counted_in_pieces(self, size):
+        """Whatever stands at the ends of the pieces."""
+        for body in (b"{" * size, b"x{" * (size // 2), b"{".ljust(size, b"x") + b"{"):
+            assert body.count(b"{") == _json._count(body, b"{")
+
     def test_levels_beside_names_with_blanks(self):
         """As many names hidden by blanks as there are levels: they are counted all the same."""
         deep = '{"c":' * 300 + "1" + "}" * 300

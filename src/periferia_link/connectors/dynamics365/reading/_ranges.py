@@ -11,7 +11,7 @@ import uuid
 from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import pairwise
 from queue import SimpleQueue
 from threading import Event
@@ -151,7 +151,7 @@ def read_ranges(
     """
     ahead = 0 if columns.table in uneven else min(_AHEAD, parallel - 1)
     guessed = _between(columns, _same_bytes(count))[:ahead]
-    with ThreadPoolExecutor(max(1, len(guessed))) as pool:
+    with ThreadPoolExecutor(max(1, parallel)) as pool:
         begun: list[tuple[Future[_P | None], Iterator[_P]]] = []
         for guess in guessed:
             pages = pages_of(guess)
@@ -162,7 +162,7 @@ def read_ranges(
         else:
             uneven.add(columns.table)
             chains = [pages_of(cut) for cut in cuts]
-        yield from side_by_side(chains, parallel)
+        yield from _side_by_side(chains, pool)
 
 
 def _begun(first: Future[_P | None], rest: Iterator[_P]) -> Iterator[_P]:
@@ -179,20 +179,21 @@ def as_they_come(chains: Sequence[Iterator[Page]], parallel: int) -> Iterator[Pa
     Raises:
         ConnectorError: The first error of any of them; the others are stopped.
     """
-    for page in side_by_side(chains, parallel):
-        yield page._replace(is_last=False)
+    with ThreadPoolExecutor(max(1, min(parallel, len(chains)))) as pool:
+        for page in _side_by_side(chains, pool):
+            yield page._replace(is_last=False)
     yield Page([], is_last=True)
 
 
-def side_by_side(chains: Sequence[Iterator[_P]], parallel: int) -> Iterator[_P]:
+def _side_by_side(chains: Sequence[Iterator[_P]], pool: Executor) -> Iterator[_P]:
     """
     Read chains of pages at once, each on a thread that also decodes them, and yield the pages as they arrive.
 
     Args:
         chains: None of them is read by anybody else.
 
-        parallel: Threads: as many as questions may be asked at once. Each keeps memory of its own for the pages that
-            it reads, so more of them cost time (measured).
+        pool: As many threads as questions may be asked at once. Each keeps memory of its own for the pages that it
+            reads, so more of them cost time (measured).
 
     Raises:
         ConnectorError: The first error of any of them; the others are stopped.
@@ -209,13 +210,12 @@ def side_by_side(chains: Sequence[Iterator[_P]], parallel: int) -> Iterator[_P]:
         finally:
             arrived.put(None)
 
-    with ThreadPoolExecutor(max(1, min(parallel, len(chains)))) as pool:
-        for pages in chains:
-            pool.submit(read, pages)
-        try:
-            yield from _drained(arrived, len(chains))
-        finally:
-            stop.set()
+    for pages in chains:
+        pool.submit(read, pages)
+    try:
+        yield from _drained(arrived, len(chains))
+    finally:
+        stop.set()
 
 
 def _drained(arrived: SimpleQueue[_P | Exception | None], left: int) -> Iterator[_P]:
