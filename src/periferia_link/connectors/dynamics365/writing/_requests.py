@@ -87,7 +87,8 @@ def target_of(write: Write, kind: str, system: str, *, table: str = "") -> Ref:
         if made is None:
             msg = "a create_key is a UUID: it becomes the id of the record"
             raise ConfigurationError(msg, hint="make it with uuid.uuid5, the same one for every attempt")
-        return Ref(system, kind, f"{table}/{made}" if table else made)
+        # its constructor costs as much as all else here
+        return tuple.__new__(Ref, (system, kind, f"{table}/{made}" if table else made))
     named = write.ref
     before, slash, rest = named.id.rpartition("/") if named is not None else ("", "", "")
     key = guid(rest)
