@@ -101,7 +101,10 @@ class TestAsyncio:
             run = asyncio.ensure_future(here.engine.arun(client_flow()))
             await until(begun)
             task = asyncio.ensure_future(asyncio.wait_for(run, 0.01))
+            await asyncio.sleep(0)  # its time begins before ours does, however long the machine stands still
             await asyncio.sleep(0.02)
+            for _ in range(10):  # the run has heard of it before it may go on
+                await asyncio.sleep(0)
             go_on.set()
             with pytest.raises((asyncio.TimeoutError, TimeoutError)):
                 await task
